@@ -1,0 +1,1 @@
+"""jamliquor: a JAM protocol node for boards with 128 MB of RAM."""

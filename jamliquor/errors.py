@@ -1,0 +1,109 @@
+"""The error family: what condemns a block, what condemns the input, what condemns the host.
+
+* :class:`InvalidBlock` and :class:`DecodeError` speak about data somebody sent.
+* :class:`HostError` speaks about this machine (memory, disk, a broken core) and never condemns data.
+"""
+
+from __future__ import annotations
+
+
+class JamliquorError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class HostError(JamliquorError):
+    """The machine or the installation failed; the data at hand is not judged by it."""
+
+
+class DecodeError(JamliquorError, ValueError):
+    """Bytes are not the image of an encoding (appendix C).
+
+    Attributes:
+        reason: what is wrong, in words.
+        path: the field at which decoding stopped, such as ``extrinsic.tickets[2].attempt``.
+        offset: position of the offending byte from the start of the input.
+    """
+
+    def __init__(self, reason: str, *, path: str = "", offset: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+        self.offset = offset
+
+    def __str__(self) -> str:
+        where = f"{self.path} at byte {self.offset}" if self.path else f"byte {self.offset}"
+        return f"{self.reason} ({where})"
+
+
+class InvalidBlock(JamliquorError):
+    """A block breaks a rule of the protocol.
+
+    Attributes:
+        code: stable machine-readable name of the rule (the test vectors' error name where one
+            exists), such as ``bad_slot``.
+        chapter: the chapter whose rule it is, such as ``safrole``.
+        fields: the values that show the violation, in the order they were given.
+    """
+
+    chapter = "block"
+
+    def __init__(self, code: str, detail: str = "", **fields: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.fields = fields
+
+    def __str__(self) -> str:
+        text = f"{self.chapter}: {self.code}"
+        if self.detail:
+            text += f": {self.detail}"
+        if self.fields:
+            shown = ", ".join(f"{name}={_shown(value)}" for name, value in self.fields.items())
+            text += f" ({shown})"
+        return text
+
+
+def _shown(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+
+
+class HeaderError(InvalidBlock):
+    """A rule of sections 5 and 6.4 to 6.6: parent, time, author, seal, entropy, markers."""
+
+    chapter = "header"
+
+
+class SafroleError(InvalidBlock):
+    """A rule of section 6: slots, tickets."""
+
+    chapter = "safrole"
+
+
+class DisputesError(InvalidBlock):
+    """A rule of section 10: verdicts, culprits, faults."""
+
+    chapter = "disputes"
+
+
+class AssurancesError(InvalidBlock):
+    """A rule of section 11.2: availability assurances."""
+
+    chapter = "assurances"
+
+
+class ReportsError(InvalidBlock):
+    """A rule of sections 11.3 to 11.5: guarantees and the reports in them."""
+
+    chapter = "reports"
+
+
+class AccumulationError(InvalidBlock):
+    """A rule of section 12 and appendix B that makes the whole block invalid."""
+
+    chapter = "accumulation"
+
+
+class PreimagesError(InvalidBlock):
+    """A rule of section 12.4: preimages in the extrinsic."""
+
+    chapter = "preimages"

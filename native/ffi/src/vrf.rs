@@ -1,0 +1,1 @@
+//! Exports of signatures, ring proofs and hashes.

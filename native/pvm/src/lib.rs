@@ -1,0 +1,1 @@
+//! The Polkadot virtual machine of appendix A.
