@@ -122,8 +122,7 @@ def _annotated(annotation: Any, params: ChainParams) -> nodes.Node:
             return nodes.SequenceNode(item.minimum * count, item=item, count=count)
         case schema.Choice(cases):
             made = tuple(
-                (case, None if case.schema is None else _node(case.schema, params))
-                for case in cases
+                (case, None if case.schema is None else _node(case.schema, params)) for case in cases
             )
             return nodes.ChoiceNode(minimum=1, cases=made)
     raise TypeError(f"no encoding is declared by {annotation!r}")
@@ -144,7 +143,8 @@ def _generic(annotation: Any, params: ChainParams) -> nodes.Node:
         item = _node(arguments[0], params)
         return nodes.SequenceNode(minimum=1, item=item, ascending=True)
     elif origin is dict:
-        pair = _generic(tuple[arguments[0], arguments[1]], params)
+        parts = tuple(_node(argument, params) for argument in arguments)
+        pair = nodes.TupleNode(sum(part.minimum for part in parts), parts=parts)
         return nodes.MappingNode(minimum=1, pairs=nodes.SequenceNode(minimum=1, item=pair))
     raise TypeError(f"no encoding is declared by {annotation!r}")
 
@@ -213,7 +213,8 @@ def _compile_decoder(
         out.line(f"return {values}, pos")
     else:
         out.line(f"return new({out.constant(record)}, ({values},)), pos")
-    return _function(f"decode {title}", "data, pos", out)
+    decoder: Callable[[bytes, int], tuple[Any, int]] = _function(f"decode {title}", "data, pos", out)
+    return decoder
 
 
 def _compile_encoder(
@@ -236,7 +237,8 @@ def _compile_encoder(
         pack = out.constant("<" + "".join(node.layout or "" for _, node in run), "pack_")
         parts.append(f"{pack}({', '.join(argument for argument, _ in packed)})")
     out.line(f"return {parts[0]}" if len(parts) == 1 else f"return b''.join(({', '.join(parts)},))")
-    return _function(f"encode {title}", "value", out)
+    encoder: Callable[[Any], bytes] = _function(f"encode {title}", "value", out)
+    return encoder
 
 
 def _function(title: str, parameters: str, out: nodes.Emitter) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sized
 from typing import Any
 
@@ -95,7 +96,7 @@ def no_case(value: Any) -> bytes:
 
 def ascending(items: tuple[Any, ...]) -> frozenset[Any]:
     """The items as a set; raises Refusal unless they were strictly ascending."""
-    for before, after in zip(items, items[1:], strict=False):
+    for before, after in itertools.pairwise(items):
         if before >= after:
             raise Refusal("items of a set not in ascending order")
     return frozenset(items)
@@ -103,7 +104,7 @@ def ascending(items: tuple[Any, ...]) -> frozenset[Any]:
 
 def ascending_pairs(pairs: tuple[tuple[Any, Any], ...]) -> dict[Any, Any]:
     """The pairs as a dictionary; raises Refusal unless the keys were strictly ascending."""
-    for before, after in zip(pairs, pairs[1:], strict=False):
+    for before, after in itertools.pairwise(pairs):
         if before[0] >= after[0]:
             raise Refusal("keys of a dictionary not in ascending order")
     return dict(pairs)

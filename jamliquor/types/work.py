@@ -79,10 +79,10 @@ class WorkReport(NamedTuple):
 
 
 class ImportReference(NamedTuple):
-    """A segment to import: its tree's root, or (index + 2^15) the hash of the package exporting it."""
+    """A segment to import: its tree's root, or (segment + 2^15) the hash of the package exporting it."""
 
     root: Hash
-    index: U16
+    segment: U16
 
 
 class ExtrinsicReference(NamedTuple):
