@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -21,20 +21,12 @@ _LAST_KEY = b"\xff" * KEY_BYTES
 # Batches of a long load are cut at this size, so that loading needs little more than the trie.
 _LOAD_BYTES = 1 << 20
 
-_SCRATCH_BYTES = 4096
+# A lookup offers a buffer of this size and comes back only for larger values.
+_USUAL_BYTES = 1024
 
-_new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
-
-
-class _Scratch(threading.local):
-    """One reusable output buffer a thread, for the lookups of values of ordinary size."""
-
-    def __init__(self) -> None:
-        self.out = ffi.new("uint8_t[]", _SCRATCH_BYTES)
-        self.view = ffi.buffer(self.out)
-
-
-_scratch = _Scratch()
+_new_bytes = functools.partial(
+    ffi.new_allocator(should_clear_after_alloc=False), ffi.typeof("uint8_t[]")
+)
 
 
 class Trie:
@@ -98,17 +90,17 @@ class Trie:
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key, or None when it is absent."""
-        scratch = _scratch
-        result = lib.jam_trie_get(self._handle, key, len(key), scratch.out, _SCRATCH_BYTES)
+        capacity = _USUAL_BYTES
+        out = _new_bytes(capacity)
+        result = lib.jam_trie_get(self._handle, key, len(key), out, capacity)
+        if result > capacity + 1:
+            capacity = result - 1
+            out = _new_bytes(capacity)
+            result = lib.jam_trie_get(self._handle, key, len(key), out, capacity)
         if result <= 0:
             check(result)
             return None
-        size: int = result - 1
-        if size <= _SCRATCH_BYTES:
-            return scratch.view[:size]  # type: ignore[no-any-return]
-        out = _new_uncleared("uint8_t[]", size)
-        check(lib.jam_trie_get(self._handle, key, len(key), out, size))
-        return bytes(ffi.buffer(out))
+        return bytes(ffi.buffer(out, result - 1))
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of some keys in their order, None for absent ones, in one native call."""

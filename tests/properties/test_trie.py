@@ -19,7 +19,12 @@ _close = st.dictionaries(_places, st.sampled_from([0, 1, 2, 3, 0x80, 0xFF]), max
     lambda parts: bytes(parts.get(place, 0) for place in range(KEY_BYTES))
 )
 _keys = _close | st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES)
-_values = st.binary(max_size=2) | st.integers(30, 35).map(bytes) | st.just(b"large" * 3000)
+_values = (
+    st.binary(max_size=2)
+    | st.integers(30, 35).map(bytes)
+    | st.integers(1023, 1025).map(bytes)
+    | st.just(b"large" * 3000)
+)
 _changes = st.dictionaries(_keys, st.none() | _values, max_size=8)
 
 Pair = tuple[Trie, NaiveTrie]
@@ -152,3 +157,11 @@ def test_threads_share_one_handle() -> None:
     assert len(roots) == 4
     assert len(set(roots)) == 1
     assert len(base) == 500
+
+
+def test_a_beginning_longer_than_a_key_is_refused() -> None:
+    trie = Trie.empty()
+    with pytest.raises(ValueError, match="31 bytes"):
+        list(trie.items(bytes(32)))
+    with pytest.raises(ValueError, match="31 bytes"):
+        list(trie.items_with_prefix(bytes(32)))

@@ -84,9 +84,7 @@ class NaiveTrie:
         merged = {**self.entries, **changes}
         return NaiveTrie({key: value for key, value in merged.items() if value is not None})
 
-    def items(
-        self, start: bytes = b"", limit: int | None = None
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def items(self, start: bytes = b"", limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
         return iter([item for item in self.entries.items() if item[0] >= start][:limit])
 
     def items_with_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

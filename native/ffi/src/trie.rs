@@ -218,6 +218,9 @@ pub unsafe extern "C" fn jam_trie_range(
                 bytes(prefix, prefix_len)?,
             )
         };
+        if prefix.len() > KEY_BYTES {
+            return Err(Failure::argument("a prefix has 31 bytes at most"));
+        }
         let mut listed = Vec::new();
         for leaf in trie.entries_from(whole_key(start)?).take(max_entries) {
             if !leaf.key().starts_with(prefix) || listed.len() >= RANGE_BYTES {
