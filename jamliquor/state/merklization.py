@@ -88,9 +88,7 @@ def subtree_page(
     return [hasher(b"leaf" + leaf) for leaf in chosen]
 
 
-def mmr_append(
-    peaks: Sequence[bytes | None], leaf: bytes, hasher: Hasher
-) -> tuple[bytes | None, ...]:
+def mmr_append(peaks: Sequence[bytes | None], leaf: bytes, hasher: Hasher) -> tuple[bytes | None, ...]:
     """Function A of appendix E.2: the Merkle mountain range with one more leaf (a hash)."""
     appended = list(peaks)
     for height, peak in enumerate(peaks):

@@ -123,9 +123,7 @@ class Trie:
         """The trie with these changes: a value is put, None removes the key if it is present."""
         return self._applied([_change(key, value) for key, value in changes.items()])
 
-    def items(
-        self, start: bytes = b"", limit: int | None = None
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def items(self, start: bytes = b"", limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Entries in key order from ``start`` on, which may be shorter than a key.
 
         At most ``limit`` entries; they are fetched in portions of some 64 KiB.
@@ -165,17 +163,11 @@ class Trie:
         check(lib.jam_trie_apply(self._handle, batch, len(batch), out))
         return Trie(out[0])
 
-    def _range(
-        self, start: bytes, prefix: bytes, limit: int | None
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def _range(self, start: bytes, prefix: bytes, limit: int | None) -> Iterator[tuple[bytes, bytes]]:
         count = 0xFFFFFFFF if limit is None else limit
         out = ffi.new("struct JamBuffer **")
         while True:
-            check(
-                lib.jam_trie_range(
-                    self._handle, start, len(start), prefix, len(prefix), count, out
-                )
-            )
+            check(lib.jam_trie_range(self._handle, start, len(start), prefix, len(prefix), count, out))
             portion = take_buffer(out[0])
             if not portion:
                 return
