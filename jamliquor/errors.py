@@ -1,6 +1,7 @@
 """The error family: what condemns a block, what condemns the input, what condemns the host.
 
 * :class:`InvalidBlock` and :class:`DecodeError` speak about data somebody sent.
+* :class:`Unjudged` speaks about a block that must wait.
 * :class:`HostError` speaks about this machine (memory, disk, a broken core) and never condemns data.
 """
 
@@ -33,6 +34,37 @@ class DecodeError(JamliquorError, ValueError):
     def __str__(self) -> str:
         where = f"{self.path} at byte {self.offset}" if self.path else f"byte {self.offset}"
         return f"{self.reason} ({where})"
+
+
+class Unjudged(JamliquorError):
+    """A block that cannot be judged now; nothing is said against it.
+
+    Attributes:
+        code: stable machine-readable name of the reason.
+    """
+
+    code = "unjudged"
+
+
+class FutureBlock(Unjudged):
+    """The block's slot has not begun: to be held and tried again, not refused (section 5)."""
+
+    code = "future_slot"
+
+    def __init__(self, slot: int, now: int) -> None:
+        super().__init__(f"slot {slot} has not begun: the clock stands at slot {now}")
+        self.slot = slot
+        self.now = now
+
+
+class UnknownParent(Unjudged):
+    """No state is kept for the block's parent: it never arrived, was refused, or was pruned."""
+
+    code = "unknown_parent"
+
+    def __init__(self, parent: bytes) -> None:
+        super().__init__(f"no state is known for the parent 0x{parent.hex()}")
+        self.parent = parent
 
 
 class InvalidBlock(JamliquorError):

@@ -79,7 +79,7 @@ class WorkReport(NamedTuple):
 
 
 class ImportReference(NamedTuple):
-    """A segment to import: its tree's root, or (segment + 2^15) the hash of the package exporting it."""
+    """A segment to import: its tree's root, or (segment + 2^15) the hash of its package."""
 
     root: Hash
     segment: U16

@@ -7,7 +7,6 @@ pub struct JamBuffer {
 
 impl JamBuffer {
     /// Moves `data` to the heap and gives the caller ownership of it.
-    #[allow(dead_code)] // the first export that returns one removes this line
     pub(crate) fn into_raw(data: Vec<u8>) -> *mut JamBuffer {
         Box::into_raw(Box::new(JamBuffer { data }))
     }

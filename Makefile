@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VENV := .venv/bin
+STAMP := .venv/.ready
+# What the installed core and environment are made from; a change here makes setup run again.
+SOURCES := pyproject.toml scripts/setup.sh native/Cargo.toml native/Cargo.lock \
+	$(wildcard native/*/Cargo.toml native/*/src/*.rs native/*/src/*/*.rs native/*/data/*)
+
+.PHONY: help setup demo test check bench wheel clean
+
+help: ## Say what can be made.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create .venv, build the core, install everything (quick when nothing changed).
+
+$(STAMP): $(SOURCES)
+	@scripts/setup.sh
+	@touch $@
+
+demo: $(STAMP) ## Validate a real chain, block by block (needs the public vectors: JAM_VECTORS).
+	@$(VENV)/python scripts/demo.py
+
+test: $(STAMP) ## Run all tests (vector tests need JAM_VECTORS).
+	$(VENV)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+check: $(STAMP) ## Format, lint, types, import direction, Rust checks.
+	$(VENV)/ruff format --check jamliquor tests benchmarks scripts
+	$(VENV)/ruff check jamliquor tests benchmarks scripts
+	$(VENV)/mypy
+	$(VENV)/python scripts/check_imports.py
+	cd native && cargo fmt --all --check && cargo clippy --all-targets --release -- -D warnings
+	cd native && cargo test --release --quiet
+
+bench: $(STAMP) ## Run the benchmarks; results go to benchmarks/results and benchmarks/README.md.
+	$(VENV)/python -m benchmarks
+
+wheel: $(STAMP) ## Build a wheel and an sdist into dist/.
+	$(VENV)/maturin build --release --out dist
+	$(VENV)/maturin sdist --out dist
+
+clean: ## Remove everything that was built.
+	rm -rf .venv dist native/target jamliquor/_core

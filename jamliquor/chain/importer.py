@@ -1,0 +1,135 @@
+"""Imports blocks on top of states it knows: the pure heart of the node, without clock or files."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+from jamliquor.chain.ancestry import Ancestry
+from jamliquor.codec import codec
+from jamliquor.crypto.hashing import blake2b
+from jamliquor.errors import FutureBlock, UnknownParent
+from jamliquor.params import ChainParams
+from jamliquor.pvm.engine import Engine
+from jamliquor.state import keys
+from jamliquor.state.state import State
+from jamliquor.stf.transition import transition
+from jamliquor.types.block import Block
+from jamliquor.types.header import Header
+
+DEFAULT_KEPT_STATES = 32
+
+
+class Imported(NamedTuple):
+    """A block that was accepted, and the state after it."""
+
+    hash: bytes
+    slot: int
+    root: bytes
+    state: State
+
+
+class Importer:
+    """Knows recent states by the hash of their block's header; adds to them block by block.
+
+    Blocks may arrive on any known state, so forks need nothing special. At most ``kept_states``
+    states are kept; the one used longest ago goes first, and a block on top of it is then one with
+    an unknown parent. A refused block changes nothing.
+
+    Args:
+        params: the chain's parameters.
+        engine: the machine that runs services.
+        kept_states: how many states to keep.
+        check_ancestry: whether lookup anchors must be known ancestors (section 11.4); off where the
+            headers before the first state are not known.
+        observe: called with what each host call of a service did, or None.
+    """
+
+    def __init__(
+        self,
+        params: ChainParams,
+        engine: Engine,
+        *,
+        kept_states: int = DEFAULT_KEPT_STATES,
+        check_ancestry: bool = True,
+        observe: Any = None,
+    ) -> None:
+        self.params = params
+        self._engine = engine
+        self._kept_states = kept_states
+        self._check_ancestry = check_ancestry
+        self._observe = observe
+        self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._ancestry = Ancestry(params.max_lookup_anchor_age)
+
+    def start(self, header_hash: bytes, state: State) -> None:
+        """Make a state known as the one after the block with that header hash."""
+        slot: int = state.component(keys.TIME)
+        self._ancestry.add(header_hash, slot, bytes(32))
+        self._keep(header_hash, state)
+
+    def start_genesis(self, header: Header, state: State) -> bytes:
+        """Make a genesis known; returns the hash of its header."""
+        header_hash = blake2b(codec(Header, self.params).encode(header))
+        self.start(header_hash, state)
+        return header_hash
+
+    def add_ancestors(self, ancestors: list[tuple[bytes, int]]) -> None:
+        """Make headers known that precede the first state: (hash, slot), oldest first."""
+        parent = bytes(32)
+        for header_hash, slot in ancestors:
+            self._ancestry.add(header_hash, slot, parent)
+            parent = header_hash
+
+    def state_of(self, header_hash: bytes) -> State | None:
+        """The state after a block, if it is still kept."""
+        return self._states.get(header_hash)
+
+    def import_block(self, block: Block | bytes, *, now: int | None = None) -> Imported:
+        """Validate a block on its parent's state and keep the state after it.
+
+        Args:
+            block: the block, or its encoding.
+            now: the present slot by the clock, or None when history is imported.
+
+        Raises:
+            DecodeError: the octets are no block.
+            FutureBlock: its slot has not begun by ``now``.
+            UnknownParent: the parent's state is not kept.
+            InvalidBlock: a rule of the protocol is broken.
+            HostError: this machine failed; the block is not judged.
+        """
+        if isinstance(block, bytes):
+            block = codec(Block, self.params).decode(block)
+        header = block.header
+        if now is not None and header.slot > now:
+            raise FutureBlock(header.slot, now)
+        prior = self._states.get(header.parent)
+        if prior is None:
+            raise UnknownParent(header.parent)
+        self._states.move_to_end(header.parent)
+        encoded = codec(Header, self.params).encode(header)
+        posterior = transition(
+            self.params,
+            prior,
+            block,
+            engine=self._engine,
+            encoded_header=encoded,
+            is_ancestor=self._is_ancestor(header.parent),
+            observe=self._observe,
+        )
+        header_hash = blake2b(encoded)
+        self._ancestry.add(header_hash, header.slot, header.parent)
+        self._keep(header_hash, posterior)
+        return Imported(header_hash, header.slot, posterior.root, posterior)
+
+    def _is_ancestor(self, head: bytes) -> Any:
+        if not self._check_ancestry:
+            return None
+        return lambda header_hash, slot: self._ancestry.contains(head, header_hash, slot)
+
+    def _keep(self, header_hash: bytes, state: State) -> None:
+        self._states[header_hash] = state
+        self._states.move_to_end(header_hash)
+        while len(self._states) > self._kept_states:
+            self._states.popitem(last=False)

@@ -1,0 +1,1 @@
+"""Checking the node against what others published: vectors, recorded chains, other nodes."""

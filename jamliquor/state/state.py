@@ -1,0 +1,110 @@
+"""The state of the chain as an immutable value: components that decode on demand, entries, a root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from jamliquor.codec import Codec, codec
+from jamliquor.errors import DecodeError
+from jamliquor.params import ChainParams
+from jamliquor.state import keys
+from jamliquor.state.trie import Trie
+from jamliquor.types import state as components
+
+COMPONENT_TYPES: dict[int, Any] = {
+    keys.AUTHORIZATION_POOLS: components.AuthorizationPools,
+    keys.AUTHORIZATION_QUEUES: components.AuthorizationQueues,
+    keys.RECENT_HISTORY: components.RecentHistory,
+    keys.SAFROLE: components.SafroleState,
+    keys.DISPUTES: components.DisputeRecords,
+    keys.ENTROPY: components.Entropy,
+    keys.STAGING_VALIDATORS: components.ValidatorSet,
+    keys.ACTIVE_VALIDATORS: components.ValidatorSet,
+    keys.PREVIOUS_VALIDATORS: components.ValidatorSet,
+    keys.PENDING_REPORTS: components.PendingReports,
+    keys.TIME: components.Slot,
+    keys.PRIVILEGES: components.Privileges,
+    keys.STATISTICS: components.Statistics,
+    keys.ACCUMULATION_QUEUE: components.ReadyQueue,
+    keys.ACCUMULATION_HISTORY: components.AccumulationHistory,
+    keys.ACCUMULATION_OUTPUTS: components.AccumulationOutputs,
+}
+"""What each component of appendix D.1 decodes to, by its index."""
+
+_COMPONENT_KEYS = {index: keys.component(index) for index in COMPONENT_TYPES}
+
+
+class State:
+    """One state of one chain. Children share what did not change; nothing is ever modified.
+
+    A component is decoded when it is first asked for; a child takes over its parent's decoded
+    components, so along a chain each is decoded once and then passed on.
+    """
+
+    __slots__ = ("_decoded", "params", "trie")
+
+    def __init__(self, params: ChainParams, trie: Trie, decoded: dict[int, Any] | None = None) -> None:
+        self.params = params
+        self.trie = trie
+        self._decoded: dict[int, Any] = {} if decoded is None else decoded
+
+    @classmethod
+    def from_entries(cls, params: ChainParams, entries: Iterable[tuple[bytes, bytes]]) -> State:
+        """A state from its entries: 31-octet keys (appendix D.1) and their values."""
+        return cls(params, Trie.from_entries(entries))
+
+    @property
+    def root(self) -> bytes:
+        """The Merkle root, 32 octets (appendix D.2)."""
+        return self.trie.root
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of an entry by its state key, or None."""
+        return self.trie.get(key)
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """All entries in key order."""
+        return self.trie.items()
+
+    def component(self, index: int) -> Any:
+        """A decoded component by its index in appendix D.1; its type is in :data:`COMPONENT_TYPES`.
+
+        Raises:
+            DecodeError: the entry is missing or malformed, so this is no state of this chain.
+        """
+        value = self._decoded.get(index)
+        if value is None:
+            data = self.trie.get(_COMPONENT_KEYS[index])
+            name = keys.describe(_COMPONENT_KEYS[index])
+            if data is None:
+                raise DecodeError("the state has no such entry", path=name)
+            try:
+                value = self._codec(index).decode(data)
+            except DecodeError as error:
+                joint = "." if error.path and not error.path.startswith("[") else ""
+                path = f"{name}{joint}{error.path}"
+                raise DecodeError(error.reason, path=path, offset=error.offset) from None
+            self._decoded[index] = value
+        return value
+
+    def account(self, service: int) -> components.ServiceAccount | None:
+        """The record of a service, or None if there is no such service."""
+        data = self.trie.get(keys.service(service))
+        return None if data is None else codec(components.ServiceAccount, self.params).decode(data)
+
+    def child(self, changed: Mapping[int, Any], entries: Mapping[bytes, bytes | None]) -> State:
+        """The state in which some components have new values and some entries are set or removed.
+
+        A component whose value is the very object it was is not encoded again.
+        """
+        decoded = dict(self._decoded)
+        changes = dict(entries)
+        for index, value in changed.items():
+            if decoded.get(index) is not value:
+                decoded[index] = value
+                changes[_COMPONENT_KEYS[index]] = self._codec(index).encode(value)
+        return State(self.params, self.trie.apply(changes), decoded)
+
+    def _codec(self, index: int) -> Codec[Any]:
+        return codec(COMPONENT_TYPES[index], self.params)

@@ -1,0 +1,99 @@
+//! Node encodings (functions B and L of appendix D) and their Blake2b-256 hashes.
+
+use blake2b_simd::many::{hash_many, HashManyJob};
+use blake2b_simd::Params;
+
+use crate::node::{bit, Key, Leaf, KEY_BYTES};
+
+/// A Blake2b-256 hash.
+pub type Hash = [u8; 32];
+
+/// The identity of the empty trie.
+pub const ZERO_HASH: Hash = [0; 32];
+
+const NODE_BYTES: usize = 64;
+const EMBEDDED_MAX: usize = 32;
+const EMBEDDED_LEAF: u8 = 0b1000_0000;
+const REGULAR_LEAF: u8 = 0b1100_0000;
+
+/// Leaves hashed in one go: enough to fill every SIMD lane, small enough to stay in cache.
+const BATCH: usize = 32;
+
+fn params() -> Params {
+    let mut params = Params::new();
+    params.hash_length(32);
+    params
+}
+
+fn blake2b(data: &[u8]) -> Hash {
+    let mut out = ZERO_HASH;
+    out.copy_from_slice(params().hash(data).as_bytes());
+    out
+}
+
+/// Hash of the branch over two sub-tries, function B: the first bit of the left one is dropped.
+pub(crate) fn branch_hash(left: &Hash, right: &Hash) -> Hash {
+    let mut node = [0; NODE_BYTES];
+    node[..32].copy_from_slice(left);
+    node[0] &= 0b0111_1111;
+    node[32..].copy_from_slice(right);
+    blake2b(&node)
+}
+
+/// Hash of the sub-trie at depth `top` whose keys all agree with `key` before bit `from`, where the
+/// sub-trie with `hash` hangs: one branch with an empty other side for every bit between.
+pub(crate) fn lift(mut hash: Hash, key: &Key, from: usize, top: usize) -> Hash {
+    for depth in (top..from).rev() {
+        hash = match bit(key, depth) {
+            0 => branch_hash(&hash, &ZERO_HASH),
+            _ => branch_hash(&ZERO_HASH, &hash),
+        };
+    }
+    hash
+}
+
+/// Hashes of many leaves (function L), several at once where the processor can.
+pub(crate) fn leaf_hashes(leaves: &[&Leaf]) -> Vec<Hash> {
+    let mut hashes = Vec::with_capacity(leaves.len());
+    let mut nodes = Vec::with_capacity(BATCH.min(leaves.len()));
+    for chunk in leaves.chunks(BATCH) {
+        nodes.clear();
+        nodes.extend(chunk.iter().map(|leaf| leaf_node(leaf)));
+        let large: Vec<usize> = (0..chunk.len())
+            .filter(|&index| chunk[index].value().len() > EMBEDDED_MAX)
+            .collect();
+        let values = large.iter().map(|&index| chunk[index].value());
+        for (index, hash) in large.iter().zip(hash_all(values)) {
+            nodes[*index][1 + KEY_BYTES..].copy_from_slice(&hash);
+        }
+        hashes.extend(hash_all(nodes.iter().map(|node| &node[..])));
+    }
+    hashes
+}
+
+/// The leaf's node, with the place of a large value's hash still empty.
+fn leaf_node(leaf: &Leaf) -> [u8; NODE_BYTES] {
+    let mut node = [0; NODE_BYTES];
+    let value = leaf.value();
+    node[1..1 + KEY_BYTES].copy_from_slice(leaf.key());
+    if value.len() <= EMBEDDED_MAX {
+        node[0] = EMBEDDED_LEAF | value.len() as u8;
+        node[1 + KEY_BYTES..][..value.len()].copy_from_slice(value);
+    } else {
+        node[0] = REGULAR_LEAF;
+    }
+    node
+}
+
+fn hash_all<'a>(inputs: impl Iterator<Item = &'a [u8]>) -> Vec<Hash> {
+    let params = params();
+    let mut jobs: Vec<HashManyJob> = inputs.map(|data| HashManyJob::new(&params, data)).collect();
+    hash_many(jobs.iter_mut());
+    jobs.iter()
+        .map(|job| {
+            let mut out = ZERO_HASH;
+            out.copy_from_slice(job.to_hash().as_bytes());
+            out
+        })
+        .collect()
+}

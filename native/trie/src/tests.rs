@@ -1,0 +1,184 @@
+//! Unit tests: sharing, sizes, edges. Roots are compared with the paper's own recursion.
+
+use std::collections::BTreeMap;
+use std::mem::size_of;
+
+use crate::hash::{branch_hash, leaf_hashes};
+use crate::node::{bit, Branch, Node, KEY_BITS};
+use crate::*;
+
+type Model = BTreeMap<Key, Vec<u8>>;
+
+fn leaf(key: &Key, value: &[u8]) -> Leaf {
+    Leaf::from_bytes(&[&key[..], value].concat()).unwrap()
+}
+
+fn put(key: &Key, value: &[u8]) -> Change {
+    Change::Put(leaf(key, value))
+}
+
+fn key(parts: &[(usize, u8)]) -> Key {
+    let mut key = [0; KEY_BYTES];
+    for &(index, byte) in parts {
+        key[index] = byte;
+    }
+    key
+}
+
+fn paper_root(entries: &[(&Key, &Vec<u8>)], depth: usize) -> Hash {
+    match entries {
+        [] => ZERO_HASH,
+        [(key, value)] => leaf_hashes(&[&leaf(key, value)])[0],
+        _ => {
+            let (left, right): (Vec<_>, Vec<_>) =
+                entries.iter().partition(|(key, _)| bit(key, depth) == 0);
+            branch_hash(
+                &paper_root(&left, depth + 1),
+                &paper_root(&right, depth + 1),
+            )
+        }
+    }
+}
+
+fn assert_same(trie: &Trie, model: &Model) {
+    let entries: Vec<_> = model.iter().collect();
+    assert_eq!(trie.root(), paper_root(&entries, 0));
+    assert_eq!(trie.len(), model.len());
+    let listed: Model = trie
+        .entries_from(&[0; KEY_BYTES])
+        .map(|leaf| (*leaf.key(), leaf.value().to_vec()))
+        .collect();
+    assert_eq!(&listed, model);
+    if model.is_empty() {
+        assert_eq!(trie.memory(), 0);
+    }
+}
+
+/// A small generator of numbers that repeat from run to run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+#[test]
+fn nodes_are_compact() {
+    if size_of::<usize>() == 8 {
+        assert_eq!(size_of::<Node>(), 16);
+        assert_eq!(size_of::<Branch>(), 104);
+    }
+}
+
+#[test]
+fn random_changes_match_the_paper() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut trie = Trie::default();
+    let mut model = Model::new();
+    for _ in 0..60 {
+        let (before, before_model) = (trie.clone(), model.clone());
+        let mut changes = BTreeMap::new();
+        for _ in 0..1 + random.below(8) {
+            let at = [0, 1, 15, 30][random.below(4) as usize];
+            let key = key(&[(at, random.below(4) as u8), (30, 1 << random.below(8))]);
+            let value = vec![random.below(3) as u8; random.below(40) as usize];
+            let change = (random.below(3) > 0).then_some(value);
+            match &change {
+                Some(value) => model.insert(key, value.clone()),
+                None => model.remove(&key),
+            };
+            changes.insert(key, change);
+        }
+        let batch = changes.iter().rev().map(|(key, change)| match change {
+            Some(value) => put(key, value),
+            None => Change::Remove(*key),
+        });
+        trie = trie.apply(batch.collect()).unwrap();
+        assert_same(&trie, &model);
+        assert_same(&before, &before_model);
+        let differing: Vec<Key> = changes
+            .keys()
+            .filter(|key| before_model.get(*key) != model.get(*key))
+            .copied()
+            .collect();
+        assert_eq!(before.changed_keys(&trie), differing);
+        assert_eq!(trie.changed_keys(&before), differing);
+    }
+}
+
+#[test]
+fn one_branch_a_bit_is_the_deepest_trie() {
+    let keys = (0..KEY_BITS).map(|index| key(&[(index / 8, 0x80 >> (index % 8))]));
+    let mut model: Model = keys.map(|key| (key, vec![7; 33])).collect();
+    model.insert([0; KEY_BYTES], vec![]);
+    let changes = model.iter().map(|(key, value)| put(key, value));
+    let full = Trie::default().apply(changes.collect()).unwrap();
+    assert_same(&full, &model);
+    let removals = model.keys().map(|key| Change::Remove(*key));
+    let empty = full.apply(removals.collect()).unwrap();
+    assert_same(&empty, &Model::new());
+    assert_eq!(full.changed_keys(&empty).len(), KEY_BITS + 1);
+}
+
+#[test]
+fn changes_without_effect_share_everything() {
+    let keys: Vec<Key> = (0..9).map(|byte| key(&[(3, byte)])).collect();
+    let trie = Trie::default().apply(keys.iter().map(|key| put(key, b"same")).collect());
+    let trie = trie.unwrap();
+    let again = trie.apply(vec![put(&keys[1], b"same"), Change::Remove(key(&[(9, 9)]))]);
+    match (&trie.root.unwrap().node, &again.unwrap().root.unwrap().node) {
+        (Node::Branch(a), Node::Branch(b)) => assert!(std::sync::Arc::ptr_eq(a, b)),
+        _ => panic!("nine entries make a branch"),
+    }
+}
+
+#[test]
+fn entries_start_anywhere() {
+    let keys: Vec<Key> = [3, 4, 9, 200].map(|byte| key(&[(30, byte)])).to_vec();
+    let trie = Trie::default().apply(keys.iter().map(|key| put(key, b"")).collect());
+    let trie = trie.unwrap();
+    for start in 0..=255 {
+        let start = key(&[(30, start)]);
+        let listed: Vec<Key> = trie.entries_from(&start).map(|leaf| *leaf.key()).collect();
+        let wanted: Vec<Key> = keys.iter().filter(|key| **key >= start).copied().collect();
+        assert_eq!(listed, wanted);
+    }
+    assert_eq!(trie.entries_from(&[255; KEY_BYTES]).count(), 0);
+}
+
+#[test]
+fn a_key_twice_is_refused() {
+    let twice = vec![put(&[1; KEY_BYTES], b"a"), Change::Remove([1; KEY_BYTES])];
+    let refused = Trie::default().apply(twice).unwrap_err();
+    assert_eq!(refused, DuplicateKey([1; KEY_BYTES]));
+}
+
+#[test]
+fn batches_are_read_back_or_refused() {
+    let mut batch = Vec::new();
+    append_entry(
+        &mut batch,
+        &[1; KEY_BYTES],
+        Some(&leaf(&[1; KEY_BYTES], b"value")),
+    );
+    append_entry(&mut batch, &[2; KEY_BYTES], None);
+    let changes = decode_changes(&batch).unwrap();
+    assert!(matches!(&changes[0], Change::Put(leaf) if leaf.value() == b"value"));
+    assert!(matches!(&changes[1], Change::Remove(key) if key == &[2; KEY_BYTES]));
+    let boundary = 4 + KEY_BYTES + 5;
+    for end in (1..batch.len()).filter(|&end| end != boundary) {
+        let offset = if end < boundary { 0 } else { boundary };
+        let refused = decode_changes(&batch[..end]).unwrap_err();
+        assert_eq!(refused, BatchError::Truncated(offset));
+    }
+    let mut long = (REMOVED - 1).to_le_bytes().to_vec();
+    long.extend([0; 64]);
+    assert_eq!(
+        decode_changes(&long).unwrap_err(),
+        BatchError::ValueTooLong(0)
+    );
+}
