@@ -1,0 +1,60 @@
+"""Authorization: the pools of authorizers by core (section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from jamliquor.params import ChainParams
+from jamliquor.types.extrinsic import Guarantees
+
+_HASH_SIZE = 32
+
+
+def entering_authorizers(params: ChainParams, queues: bytes, slot: int) -> list[bytes]:
+    """The authorizer that enters each core's pool at ``slot`` (equation 8.2).
+
+    Args:
+        queues: the posterior queues in their encoding, C(2): 32 octets an authorizer, a core after
+            the other. They are large (853 KiB on the full chain), and one place a core is read.
+    """
+    size = params.authorization_queue_size * _HASH_SIZE
+    first = slot % params.authorization_queue_size * _HASH_SIZE
+    return [
+        queues[start : start + _HASH_SIZE] for start in range(first, params.core_count * size, size)
+    ]
+
+
+def used_authorizers(guarantees: Guarantees) -> list[tuple[int, bytes]]:
+    """Core and authorizer of each guaranteed report."""
+    return [(guarantee.report.core, guarantee.report.authorizer_hash) for guarantee in guarantees]
+
+
+def rotate_pools(
+    params: ChainParams,
+    pools: Sequence[tuple[bytes, ...]],
+    entering: Sequence[bytes],
+    used: Iterable[tuple[int, bytes]],
+) -> tuple[tuple[bytes, ...], ...]:
+    """The posterior pools: without what was used, with what enters (equations 8.2 and 8.3).
+
+    Args:
+        pools: the prior pools, by core, oldest authorizer first.
+        entering: what :func:`entering_authorizers` gives.
+        used: what :func:`used_authorizers` gives, at most one a core.
+    """
+    by_core = dict(used)
+    size = params.authorization_pool_size
+    return tuple(
+        [
+            (*_without_oldest(pool, by_core.get(core)), authorizer)[-size:]
+            for core, (pool, authorizer) in enumerate(zip(pools, entering, strict=True))
+        ]
+    )
+
+
+def _without_oldest(pool: tuple[bytes, ...], authorizer: bytes | None) -> tuple[bytes, ...]:
+    """The pool without its oldest occurrence of ``authorizer``, if it has one."""
+    if authorizer is None or authorizer not in pool:
+        return pool
+    place = pool.index(authorizer)
+    return pool[:place] + pool[place + 1 :]
