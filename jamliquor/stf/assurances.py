@@ -9,7 +9,7 @@ from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import AssurancesError
 from jamliquor.params import ChainParams
 from jamliquor.stf.signatures import SignatureChecks
-from jamliquor.types.extrinsic import Assurance, Assurances
+from jamliquor.types.extrinsic import Assurances
 from jamliquor.types.state import PendingReports, ValidatorSet
 from jamliquor.types.work import WorkReport
 
@@ -57,7 +57,9 @@ def process_assurances(
             ``bad_signature``.
     """
     if assurances:
-        _check(params, assurances, parent, pending, validators, checks)
+        _check_order(params, assurances, parent)
+        _check_engaged(assurances, pending)
+        _demand_signatures(assurances, validators, checks)
         popularity = _popularity(params.core_count, (a.availabilities for a in assurances))
     else:
         popularity = (0,) * params.core_count
@@ -85,18 +87,9 @@ def assurance_message(parent: bytes, availabilities: bytes) -> bytes:
     return b"jam_available" + blake2b(parent + availabilities)
 
 
-def _check(
-    params: ChainParams,
-    assurances: Assurances,
-    parent: bytes,
-    pending: PendingReports,
-    validators: ValidatorSet,
-    checks: SignatureChecks,
-) -> None:
-    idle = sum(1 << core for core, entry in enumerate(pending) if entry is None)
+def _check_order(params: ChainParams, assurances: Assurances, parent: bytes) -> None:
     last = -1
-    for assurance in assurances:
-        anchor, bits, validator, signature = assurance
+    for anchor, _, validator, _ in assurances:
         if anchor != parent:
             raise AssurancesError("bad_attestation_parent", validator=validator, anchor=anchor)
         if validator >= params.validator_count:
@@ -104,20 +97,27 @@ def _check(
         if validator <= last:
             raise AssurancesError("not_sorted_or_unique_assurers", validator=validator, after=last)
         last = validator
-        if int.from_bytes(bits, "little") & idle:
-            raise _not_engaged(assurance, idle)
+
+
+def _check_engaged(assurances: Assurances, pending: PendingReports) -> None:
+    idle = sum([1 << core for core, entry in enumerate(pending) if entry is None])
+    for assurance in assurances:
+        wrong = int.from_bytes(assurance.availabilities, "little") & idle
+        if wrong:
+            core = (wrong & -wrong).bit_length() - 1
+            raise AssurancesError("core_not_engaged", validator=assurance.validator, core=core)
+
+
+def _demand_signatures(
+    assurances: Assurances, validators: ValidatorSet, checks: SignatureChecks
+) -> None:
+    for parent, bits, validator, signature in assurances:
         checks.ed25519(
             validators[validator].ed25519,
             assurance_message(parent, bits),
             signature,
             AssurancesError("bad_signature", validator=validator),
         )
-
-
-def _not_engaged(assurance: Assurance, idle: int) -> AssurancesError:
-    wrong = int.from_bytes(assurance.availabilities, "little") & idle
-    core = (wrong & -wrong).bit_length() - 1
-    return AssurancesError("core_not_engaged", validator=assurance.validator, core=core)
 
 
 def _popularity(cores: int, bitfields: Iterable[bytes]) -> tuple[int, ...]:

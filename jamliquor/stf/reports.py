@@ -305,9 +305,7 @@ def _pipeline(state: ReportingState) -> Iterator[Set[bytes]]:
         if slot:
             yield {entry.report.specification.package_hash for entry in slot}
     yield {
-        entry.report.specification.package_hash
-        for entry in state.pending_before
-        if entry is not None
+        entry.report.specification.package_hash for entry in state.pending_before if entry is not None
     }
 
 

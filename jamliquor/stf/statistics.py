@@ -109,9 +109,7 @@ def validator_records(
     return tuple(records), previous
 
 
-def _counted(
-    record: ValidatorRecord, *, guarantees: int = 0, assurances: int = 0
-) -> ValidatorRecord:
+def _counted(record: ValidatorRecord, *, guarantees: int = 0, assurances: int = 0) -> ValidatorRecord:
     return ValidatorRecord(
         record.blocks,
         record.tickets,

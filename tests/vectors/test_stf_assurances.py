@@ -41,9 +41,7 @@ class Good(NamedTuple):
     reported: tuple[WorkReport, ...]
 
 
-ErrorCodes = Annotated[
-    ErrorCode, Choice(*(Case(code.value, constant=code) for code in ErrorCode))
-]
+ErrorCodes = Annotated[ErrorCode, Choice(*(Case(code.value, constant=code) for code in ErrorCode))]
 
 
 class Vector(NamedTuple):

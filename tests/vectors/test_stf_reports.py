@@ -80,9 +80,7 @@ class Good(NamedTuple):
     reporters: tuple[Hash, ...]
 
 
-ErrorCodes = Annotated[
-    ErrorCode, Choice(*(Case(code.value, constant=code) for code in ErrorCode))
-]
+ErrorCodes = Annotated[ErrorCode, Choice(*(Case(code.value, constant=code) for code in ErrorCode))]
 
 
 class Vector(NamedTuple):
