@@ -7,8 +7,8 @@ import functools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jamliquor.crypto import BadSignature, bandersnatch, ed25519, key_derivation, ring
 
+from jamliquor.crypto import BadSignature, bandersnatch, ed25519, key_derivation, ring
 from tests.support import ed25519_reference as reference
 
 #: Points whose order divides 8, canonical or not: they carry the cases in which rules differ.

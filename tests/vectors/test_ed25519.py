@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from jamliquor.crypto import BadSignature, ed25519
 
+from jamliquor.crypto import BadSignature, ed25519
 from tests.support import ed25519_reference as reference
 from tests.support.vectors import vectors
 
@@ -74,9 +74,7 @@ def test_a_scalar_beyond_the_order_fails(path) -> None:
 @pytest.mark.parametrize("path", FILES)
 def test_a_point_off_the_curve_fails(path) -> None:
     off_curve = next(
-        y.to_bytes(32, "little")
-        for y in range(2, 99)
-        if not reference.decode(y.to_bytes(32, "little"))
+        y.to_bytes(32, "little") for y in range(2, 99) if not reference.decode(y.to_bytes(32, "little"))
     )
     good = load(path)
     for key, message, signature in good[::7]:

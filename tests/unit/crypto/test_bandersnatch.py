@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from jamliquor.crypto import BadSignature, bandersnatch
 
 VECTORS = json.loads((Path(__file__).parent / "vrf_specification.json").read_text())["ietf"]

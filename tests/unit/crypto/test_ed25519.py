@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from jamliquor.crypto import BadSignature, ed25519
 from nacl.signing import SigningKey
+
+from jamliquor.crypto import BadSignature, ed25519
 
 SECRET = ed25519.SecretKey.from_seed(bytes(range(32)))
 GOOD = (SECRET.public, b"message", SECRET.sign(b"message"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from jamliquor.crypto.hashing import blake2b, keccak
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from jamliquor.crypto import bandersnatch, ed25519
 from jamliquor.crypto.key_derivation import (
     bandersnatch_secret_seed,

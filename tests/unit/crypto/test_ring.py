@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from jamliquor.crypto import BadRingProof, BadSignature, bandersnatch, ring
 
 VECTORS = json.loads((Path(__file__).parent / "vrf_specification.json").read_text())["ring"]
