@@ -1,0 +1,21 @@
+"""The hash functions of section 3.8.1."""
+
+from __future__ import annotations
+
+import hashlib
+
+from jamliquor._native import check, ffi, lib
+
+__all__ = ["blake2b", "keccak"]
+
+
+def blake2b(data: bytes) -> bytes:
+    """Blake2b with a 32-byte digest and no key, the paper's default hash (section 3.8.1)."""
+    return hashlib.blake2b(data, digest_size=32).digest()
+
+
+def keccak(data: bytes) -> bytes:
+    """Keccak-256 with the original padding, 32 bytes (section 3.8.1); not SHA3-256."""
+    out = ffi.new("uint8_t[32]")
+    check(lib.jam_keccak_hash(data, len(data), out))
+    return bytes(out)

@@ -1,0 +1,119 @@
+//! The IETF VRF over Bandersnatch: 96-byte signatures of appendix G, and secret keys.
+
+use ark_ed_on_bls12_381_bandersnatch::{EdwardsProjective, Fr};
+use ark_vrf::ietf::Prover;
+use ark_vrf::reexports::ark_ec::CurveGroup;
+use ark_vrf::reexports::ark_ff::PrimeField;
+use ark_vrf::reexports::ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use ark_vrf::suites::bandersnatch::{BandersnatchSha512Ell2, Input, Output};
+use ark_vrf::Suite;
+use sha2::{Digest, Sha512};
+
+use crate::curve::{decode_point, double_product, generator_product};
+
+/// Bytes of an encoded point or public key.
+pub const POINT: usize = 32;
+/// Bytes of a signature: output point, challenge, response.
+pub const SIGNATURE: usize = 96;
+
+/// One claim: `signature` over context `input` and message `aux` by `public`.
+#[derive(Clone, Copy)]
+pub struct Item<'a> {
+    pub public: &'a [u8; POINT],
+    pub input: &'a [u8],
+    pub aux: &'a [u8],
+    pub signature: &'a [u8; SIGNATURE],
+}
+
+/// The point that a context hashes to.
+pub(crate) fn input_point(input: &[u8]) -> Input {
+    Input::new(input).expect("Elligator 2 maps every string")
+}
+
+/// First 32 bytes of the hash of an output point.
+pub(crate) fn output_hash(point: &Output) -> [u8; 32] {
+    let mut out = [0u8; 32];
+    out.copy_from_slice(&point.hash()[..32]);
+    out
+}
+
+/// The output that a signature or a ring proof, which both begin with the output point, claims.
+///
+/// This is the output's hash once the signature is verified; the point is not decoded.
+pub fn claimed_output(point: &[u8; POINT]) -> [u8; 32] {
+    let mut encoding = *point;
+    encoding[POINT - 1] &= 0x7f;
+    let mut identity = [0u8; POINT];
+    identity[0] = 1;
+    if encoding != identity {
+        // The identity alone has two encodings that decode (its x has no sign); the hash covers the
+        // canonical one. Every other point keeps its sign bit.
+        encoding = *point;
+    }
+    let mut hasher = Sha512::new();
+    hasher.update(BandersnatchSha512Ell2::SUITE_ID);
+    hasher.update([0x03]);
+    hasher.update(encoding);
+    hasher.update([0x00]);
+    let mut out = [0u8; 32];
+    out.copy_from_slice(&hasher.finalize()[..32]);
+    out
+}
+
+/// The 32-byte output of a signature, or nothing when it does not hold.
+///
+/// Decides as the library's verifier does, by the same equations, with faster products.
+pub fn verify(item: &Item) -> Option<[u8; 32]> {
+    let (point, proof) = item.signature.split_first_chunk::<POINT>()?;
+    let (challenge, response) = proof.split_at(32);
+    let public = decode_point(item.public)?;
+    let output = decode_point(point)?;
+    // The library reads a challenge of any value modulo the order.
+    let challenge = Fr::from_le_bytes_mod_order(challenge);
+    let response = Fr::deserialize_compressed(response).ok()?;
+    let input = input_point(item.input);
+
+    let u = generator_product(response, -challenge, &public);
+    let v = double_product(response, &input.0, -challenge, &output);
+    let points = EdwardsProjective::normalize_batch(&[u, v]);
+    let hashed = [&public, &input.0, &output, &points[0], &points[1]];
+    let expected = BandersnatchSha512Ell2::challenge(&hashed, item.aux);
+    (expected == challenge).then(|| output_hash(&Output::from_affine(output)))
+}
+
+/// A secret scalar with its public key, wiped when dropped.
+pub struct Secret(pub(crate) ark_vrf::suites::bandersnatch::Secret);
+
+impl Secret {
+    /// The key derived from a seed of any length (specification, appendix A.1).
+    pub fn from_seed(seed: &[u8]) -> Self {
+        Secret(ark_vrf::suites::bandersnatch::Secret::from_seed(seed))
+    }
+
+    /// The 32-byte public key.
+    pub fn public(&self) -> [u8; POINT] {
+        encode(&self.0.public())
+    }
+
+    /// The output for a context, which any signature over that context will have.
+    pub fn output(&self, input: &[u8]) -> [u8; 32] {
+        output_hash(&self.0.output(input_point(input)))
+    }
+
+    /// The signature over context `input` and message `aux`.
+    pub fn sign(&self, input: &[u8], aux: &[u8]) -> [u8; SIGNATURE] {
+        let input = input_point(input);
+        let output = self.0.output(input);
+        let proof = self.0.prove(input, output, aux);
+        encode(&(output, proof))
+    }
+}
+
+/// The compressed encoding of a value whose length is known to be `N`.
+pub(crate) fn encode<const N: usize>(value: &impl CanonicalSerialize) -> [u8; N] {
+    let mut out = [0u8; N];
+    value
+        .serialize_compressed(&mut out[..])
+        .expect("the buffer has the encoding's length");
+    out
+}
