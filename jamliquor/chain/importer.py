@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from jamliquor.chain.ancestry import Ancestry
 from jamliquor.codec import codec
-from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import FutureBlock, UnknownParent
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state import keys
 from jamliquor.state.state import State
-from jamliquor.stf.transition import transition
+from jamliquor.stf.header import encode as encode_header
+from jamliquor.stf.transition import Step, transition
 from jamliquor.types.block import Block
 from jamliquor.types.header import Header
 
@@ -70,7 +70,7 @@ class Importer:
 
     def start_genesis(self, header: Header, state: State) -> bytes:
         """Make a genesis known; returns the hash of its header."""
-        header_hash = blake2b(codec(Header, self.params).encode(header))
+        header_hash = encode_header(self.params, header).hash
         self.start(header_hash, state)
         return header_hash
 
@@ -108,20 +108,21 @@ class Importer:
         if prior is None:
             raise UnknownParent(header.parent)
         self._states.move_to_end(header.parent)
-        encoded = codec(Header, self.params).encode(header)
+        encoded = encode_header(self.params, header)
         posterior = transition(
-            self.params,
-            prior,
-            block,
-            engine=self._engine,
-            encoded_header=encoded,
-            is_ancestor=self._is_ancestor(header.parent),
-            observe=self._observe,
+            Step(
+                self.params,
+                prior,
+                block,
+                encoded,
+                self._engine,
+                self._is_ancestor(header.parent),
+                self._observe,
+            )
         )
-        header_hash = blake2b(encoded)
-        self._ancestry.add(header_hash, header.slot, header.parent)
-        self._keep(header_hash, posterior)
-        return Imported(header_hash, header.slot, posterior.root, posterior)
+        self._ancestry.add(encoded.hash, header.slot, header.parent)
+        self._keep(encoded.hash, posterior)
+        return Imported(encoded.hash, header.slot, posterior.root, posterior)
 
     def _is_ancestor(self, head: bytes) -> Any:
         if not self._check_ancestry:
