@@ -23,7 +23,7 @@ class State(NamedTuple):
     queues: AuthorizationQueues
 
 
-class TestCase(NamedTuple):
+class Vector(NamedTuple):
     input: Input
     prior: State
     posterior: State
@@ -31,7 +31,7 @@ class TestCase(NamedTuple):
 
 @pytest.mark.parametrize("path", stf_vectors("authorizations"))
 def test_vector(path: Path) -> None:
-    params, case = load(path, TestCase)
+    params, case = load(path, Vector)
     queues = codec(AuthorizationQueues, params).encode(case.prior.queues)
     entering = authorization.entering_authorizers(params, queues, case.input.slot)
     pools = authorization.rotate_pools(params, case.prior.pools, entering, case.input.used)

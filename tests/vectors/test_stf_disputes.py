@@ -48,7 +48,7 @@ class Marker(NamedTuple):
     offenders: tuple[Hash, ...]
 
 
-class TestCase(NamedTuple):
+class Vector(NamedTuple):
     extrinsic: Disputes
     prior: State
     output: Annotated[
@@ -69,7 +69,7 @@ def transition(
 
 @pytest.mark.parametrize("path", stf_vectors("disputes"))
 def test_vector(path: Path) -> None:
-    params, case = load(path, TestCase)
+    params, case = load(path, Vector)
     if isinstance(case.output, Marker):
         judged, posterior = transition(params, case.extrinsic, case.prior)
         assert judged.offenders_mark == case.output.offenders

@@ -20,7 +20,7 @@ class Input(NamedTuple):
     reported: dict[Hash, Hash]
 
 
-class TestCase(NamedTuple):
+class Vector(NamedTuple):
     input: Input
     prior: RecentHistory
     posterior: RecentHistory
@@ -28,7 +28,7 @@ class TestCase(NamedTuple):
 
 @pytest.mark.parametrize("path", stf_vectors("history"))
 def test_vector(path: Path) -> None:
-    params, case = load(path, TestCase)
+    params, case = load(path, Vector)
     known = history.with_parent_state_root(case.prior, case.input.parent_state_root)
     posterior = history.append(
         params, known, case.input.header_hash, case.input.accumulation_root, case.input.reported

@@ -34,7 +34,7 @@ class Input(NamedTuple):
     slot: U32
 
 
-class TestCase(NamedTuple):
+class Vector(NamedTuple):
     input: Input
     prior: State
     output: Annotated[int | None, Choice(Case(0), Case(1, schema=U8, kind=int))]
@@ -55,7 +55,7 @@ def entries(params: ChainParams, state: State) -> dict[bytes, bytes]:
 
 @pytest.mark.parametrize("path", stf_vectors("preimages"))
 def test_vector(path: Path) -> None:
-    params, case = load(path, TestCase)
+    params, case = load(path, Vector)
     prior = entries(params, case.prior)
     if case.output is None:
         provisions = preimages.check(case.input.preimages, prior.get)

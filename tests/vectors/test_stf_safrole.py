@@ -52,7 +52,7 @@ class Marks(NamedTuple):
     tickets_mark: TicketsMark | None
 
 
-class TestCase(NamedTuple):
+class Vector(NamedTuple):
     input: Input
     prior: State
     output: Annotated[
@@ -97,7 +97,7 @@ def transition(params: ChainParams, given: Input, prior: State) -> tuple[Marks, 
 
 @pytest.mark.parametrize("path", stf_vectors("safrole"))
 def test_vector(path: Path) -> None:
-    params, case = load(path, TestCase)
+    params, case = load(path, Vector)
     if isinstance(case.output, Marks):
         assert transition(params, case.input, case.prior) == (case.output, case.posterior)
     else:
