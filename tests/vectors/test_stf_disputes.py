@@ -57,9 +57,7 @@ class Vector(NamedTuple):
     posterior: State
 
 
-def transition(
-    params: ChainParams, extrinsic: Disputes, prior: State
-) -> tuple[disputes.Judged, State]:
+def transition(params: ChainParams, extrinsic: Disputes, prior: State) -> tuple[disputes.Judged, State]:
     """What a block does in this chapter, signatures included."""
     checks = SignatureChecks()
     judged = disputes.judge(params, disputes.DisputesPrior(*prior), extrinsic, checks)

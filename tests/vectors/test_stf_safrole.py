@@ -73,12 +73,8 @@ def transition(params: ChainParams, given: Input, prior: State) -> tuple[Marks, 
     )
     checks = SignatureChecks()
     safrole.check_slot(prior.slot, given.slot)
-    rotated = safrole.rotate(
-        params, values, given.slot, given.vrf_output, frozenset(prior.offenders)
-    )
-    accumulator = safrole.accumulate_tickets(
-        params, prior.accumulator, rotated, given.tickets, checks
-    )
+    rotated = safrole.rotate(params, values, given.slot, given.vrf_output, frozenset(prior.offenders))
+    accumulator = safrole.accumulate_tickets(params, prior.accumulator, rotated, given.tickets, checks)
     checks.verify()
     posterior = State(
         rotated.slot,
