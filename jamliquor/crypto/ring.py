@@ -22,7 +22,8 @@ _VERIFIERS = 4
 def commitment(keys: Sequence[bytes]) -> bytes:
     """The 144-byte commitment to a ring of 32-byte keys (the paper's function O, appendix G).
 
-    Keys that are no points of the prime-order subgroup count as the padding point.
+    Keys that are no points of the curve count as the padding point; points outside the subgroup of
+    prime order stand as they are.
 
     Raises:
         ValueError: a key has another length, or there are more than 1791.

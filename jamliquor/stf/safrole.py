@@ -6,6 +6,7 @@ The seal and the entropy signature, which use what is computed here, are in
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence, Set
 from typing import Final, NamedTuple, TypeVar
 
@@ -110,7 +111,7 @@ def rotate(
         pending=pending,
         active=safrole.pending,
         previous=prior.active,
-        ring_root=ring.commitment([keys.bandersnatch for keys in pending]),
+        ring_root=ring_root(tuple([keys.bandersnatch for keys in pending])),
         sealing_keys=TicketKeys(outside_in(safrole.accumulator))
         if won
         else FallbackKeys(fallback_keys(params, entropy[1], safrole.pending)),
@@ -118,6 +119,17 @@ def rotate(
         epoch_mark=epoch_mark(entropy, pending),
         tickets_mark=None,
     )
+
+
+# The few sets of a chain and its forks about an epoch's start; 100 KB each on the full chain.
+@functools.lru_cache(maxsize=4)
+def ring_root(keys: tuple[bytes, ...]) -> bytes:
+    """Function O: the commitment, 144 octets, to a ring of Bandersnatch keys (equation 6.13).
+
+    Most epochs keep their validators, so that this is remembered. The prior root is not taken over
+    instead: nothing in a state that came from elsewhere vouches for it.
+    """
+    return ring.commitment(keys)
 
 
 def without_offenders(

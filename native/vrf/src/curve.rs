@@ -18,10 +18,14 @@ use ark_vrf::suites::bandersnatch::BandersnatchSha512Ell2;
 const WINDOW: usize = 5;
 const FIXED_WINDOW: usize = 8;
 
+/// The point of the curve that 32 bytes encode, if they encode one; maybe outside the subgroup.
+pub fn decode_any_point(bytes: &[u8; 32]) -> Option<EdwardsAffine> {
+    EdwardsAffine::deserialize_compressed_unchecked(&bytes[..]).ok()
+}
+
 /// The point of the prime-order subgroup that 32 bytes encode, if they encode one.
 pub fn decode_point(bytes: &[u8; 32]) -> Option<EdwardsAffine> {
-    let point = EdwardsAffine::deserialize_compressed_unchecked(&bytes[..]).ok()?;
-    in_subgroup(&point).then_some(point)
+    decode_any_point(bytes).filter(in_subgroup)
 }
 
 /// Constants of the subgroup test: `a - d`, and `a + d - 2·sqrt(a·d)`.

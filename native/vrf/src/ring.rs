@@ -20,6 +20,7 @@ use w3f_ring_proof::ring_verifier::RingVerifier;
 use w3f_ring_proof::{ArkTranscript, Domain};
 
 use crate::bandersnatch::{encode, input_point, output_hash, Secret, POINT};
+use crate::curve;
 use crate::curve::{blinding_product, decode_point, double_product};
 use crate::reference::{self, RingTable, TABLE_COUNT};
 
@@ -41,10 +42,12 @@ pub struct Item<'a> {
     pub proof: &'a [u8; PROOF],
 }
 
-/// The members' points: a key that is no point of the subgroup counts as the padding point.
+/// The members' points: a key that is no point of the curve counts as the padding point.
+///
+/// A point outside the prime-order subgroup stands as it is: public chains have such keys.
 fn members(keys: &[[u8; POINT]]) -> Vec<EdwardsAffine> {
     keys.iter()
-        .map(|key| decode_point(key).unwrap_or(Bandersnatch::PADDING))
+        .map(|key| curve::decode_any_point(key).unwrap_or(Bandersnatch::PADDING))
         .collect()
 }
 
@@ -62,7 +65,7 @@ fn contribution(table: &RingTable, first: usize, keys: &[[u8; POINT]]) -> [G1Pro
 
 /// The commitment to a ring of keys, or nothing when no domain is large enough for it.
 ///
-/// Keys that are no points of the prime-order subgroup count as the padding point (appendix G).
+/// Keys that are no points of the curve count as the padding point (appendix G).
 pub fn commitment(keys: &[[u8; POINT]]) -> Option<[u8; COMMITMENT]> {
     let table = RingTable::for_ring(keys.len())?;
     let middle = if keys.len() < PARALLEL_FROM {

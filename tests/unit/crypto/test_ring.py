@@ -61,10 +61,32 @@ def test_proofs_hold_in_rings_at_the_edges_of_the_domains(count: int) -> None:
 def test_keys_that_are_no_points_count_as_padding() -> None:
     good = keys(6)
     expected = ring.commitment([*good[:3], PADDING, *good[4:]])
-    for no_point in (bytes(32), b"\xff" * 32, OF_ORDER_TWO):
+    for no_point in (bytes(32), b"\xff" * 32):
         assert ring.commitment([*good[:3], no_point, *good[4:]]) == expected
     assert ring.commitment([*good, *[PADDING] * 100]) == ring.commitment(good)
     assert ring.commitment([]) == ring.commitment([PADDING])
+
+
+def test_points_outside_the_subgroup_stand_for_themselves() -> None:
+    """A pending set and its root from a public chain (1766243493_2605); its first key is one."""
+    members = [
+        bytes.fromhex(key)
+        for key in (
+            "b247a0ba14a8f431b993321e2d76560dc02708c67df6661dc9fd1cc6eb21f084",
+            "2105650944fcd101621fd5bb3124c9fd191d114b7ad936c1d79d734f9f21392e",
+            "dee6d555b82024f1ccf8a1e37e60fa60fd40b1958c4bb3006af78647950e1b91",
+            "9326edb21e5541717fde24ec085000b28709847b8aab1ac51f84e94b37ca1b66",
+            "ff71c6c03ff88adb5ed52c9681de1629a54e702fc14729f6b50d2f0a76f185b3",
+            "151e5c8fe2b9d8a606966a79edd2f9e5db47e83947ce368ccba53bf6ba20a40b",
+        )
+    ]
+    assert ring.commitment(members).hex() == (
+        "a09c9adb915e6c526a15ab86642406ec105db35bdca9ffefe5156de77f0a2aa2251f7adc"
+        "5010cb6e388936164ef33d57a808c242071cc5ab88f2034d0df50186d828b1eb0fcbf51a"
+        "40723128862c4f528435733ea9a797eb713837166cefa73d92e630ae2b14e758ab0960e3"
+        "72172203f4c9a41777dadd529971d7ab9d23ab29fe0e9c85ec450505dde7f5ac038274cf"
+    )
+    assert ring.commitment([OF_ORDER_TWO]) != ring.commitment([PADDING])
 
 
 def test_a_ring_with_an_invalid_key_proves_for_the_others() -> None:
