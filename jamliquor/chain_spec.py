@@ -66,7 +66,9 @@ def decode_params(data: bytes, name: str) -> ChainParams:
         DecodeError: of another length, or with values that no chain can have.
     """
     if len(data) != ENCODED_SIZE:
-        raise DecodeError(f"{len(data)} octets where release 0.7.2 has {ENCODED_SIZE}", offset=len(data))
+        raise DecodeError(
+            f"{len(data)} octets where release 0.7.2 has {ENCODED_SIZE}", offset=len(data)
+        )
     values: dict[str, Any] = {}
     at = 0
     for field, octets in LAYOUT:

@@ -21,7 +21,9 @@ def command() -> None:
 
 @command.command("vrf")
 @json_option
-@click.option("--repeat", default=15, show_default=True, type=click.IntRange(1, 10_000), help="Runs of each.")
+@click.option(
+    "--repeat", default=15, show_default=True, type=click.IntRange(1, 10_000), help="Runs of each."
+)
 @debug_option
 def vrf(as_json: bool, repeat: int) -> None:
     """Signatures and ring proofs: median milliseconds of each operation.

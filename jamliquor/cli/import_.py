@@ -36,7 +36,9 @@ class Stop:
     short_help="Import recorded blocks and compare the state after each.",
     epilog=EXIT_CODES,
 )
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path))
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path)
+)
 @click.option("--each", is_flag=True, help="Import every step by itself, from its own prior state.")
 @click.option(
     "--chain",
@@ -56,6 +58,7 @@ class Stop:
 @click.pass_context
 def command(
     ctx: click.Context,
+    *,
     sources: tuple[Path, ...],
     each: bool,
     chain: str | None,
@@ -85,8 +88,10 @@ def command(
         params = None if chain is None else _params(chain)
         session = Session(sources, params=params, each=each, stop=stop, report=report)
         progress = Progress(session.summary.planned, quiet=quiet or as_json)
-        session.run(progress, lambda line: click.echo(line, err=as_json))
-        progress.pause()
+        try:
+            session.run(progress, lambda line: click.echo(line, err=as_json))
+        finally:
+            progress.pause()
         record = session.finish()
     if as_json:
         import json  # noqa: PLC0415

@@ -40,7 +40,7 @@ def memory() -> tuple[int | None, int | None]:
 
 def processor() -> tuple[str, int, list[str]]:
     """Name of the processor, number of its cores in use, and those of its features that matter."""
-    name, flags, cores = "", set[str](), 0
+    model, board, flags, cores = "", "", set[str](), 0
     try:
         for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             key, _, value = line.partition(":")
@@ -49,9 +49,11 @@ def processor() -> tuple[str, int, list[str]]:
                 flags.update(value.split())
             elif key == "processor":
                 cores += 1
-            elif key in ("model name", "model"):
-                name = name or value.strip()
+            elif key == "model name":
+                model = value.strip()
+            elif key == "model":
+                board = value.strip()
     except OSError:
         pass
     found = [feature for feature in _FEATURES if feature in flags]
-    return name or platform.machine(), cores or 1, found
+    return model or board or platform.machine(), cores or 1, found

@@ -59,7 +59,7 @@ class Commands(click.Group):
                 import traceback  # noqa: PLC0415
 
                 traceback.print_exc()
-            click.echo(f"jamliquor: {sentence(error)}", err=True)
+            click.echo(f"Error: {sentence(error)}", err=True)
             ctx.exit(exit_code(error))
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jamliquor.cli.findings import finding
 from jamliquor.cli.progress import Progress
-from jamliquor.cli.report import Report
 from jamliquor.cli.summary import Summary, block_record
 from jamliquor.conformance.runner import Result, run_trace
 from jamliquor.conformance.traces import Trace, find_traces, infer_params
 from jamliquor.params import ChainParams
-from jamliquor.pvm.engine import Engine
+from jamliquor.pvm.engine import NativeEngine
+
+if TYPE_CHECKING:
+    from jamliquor.cli.report import Report
 
 
 class StopRequest(Protocol):
@@ -50,7 +52,7 @@ class Session:
         self._each = each
         self._stop = stop
         self._report = report
-        self._engine = Engine()
+        self._engine = NativeEngine()
         self.summary = Summary(sum(len(trace.steps) for trace in self._traces))
 
     def run(self, progress: Progress, tell: Callable[[str], None]) -> None:

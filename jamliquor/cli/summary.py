@@ -95,7 +95,10 @@ class Summary:
         """The same for people, aligned, within 80 columns."""
         record = self.record()
         outcomes = record["outcomes"]
-        told = [f"{outcomes['agreed']} agreed", f"{outcomes['refused as recorded']} refused as recorded"]
+        told = [
+            f"{outcomes['agreed']} agreed",
+            f"{outcomes['refused as recorded']} refused as recorded",
+        ]
         told += [
             f"{outcomes[outcome.value]} {outcome}"
             for outcome in Outcome

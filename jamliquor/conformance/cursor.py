@@ -65,9 +65,9 @@ class Cursor:
 
     def refuse_other_kinds(self) -> None:
         """Raises BadInput for an empty file and for common formats that are no traces."""
-        if self.size == 0:
-            raise BadInput("the file is empty", self.path, offset=0, advice="fetch it again")
         head = self.peek(64)
+        if not head:
+            raise BadInput("the file is empty", self.path, offset=0, advice="fetch it again")
         kind = next((name for mark, name in _KNOWN_HEADS if head.startswith(mark)), None)
         if kind is None and all(9 <= octet < 127 for octet in head):
             kind = "a text"

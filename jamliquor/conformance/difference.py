@@ -15,7 +15,8 @@ from jamliquor.types.state import ServiceAccount
 ABSENT = "absent"
 
 _SHOWN_OCTETS = 32
-_FIELDS_BY_KEY = {keys.component(index): kind for index, kind in COMPONENT_TYPES.items()}
+_SHOWN_PART = 20
+_TYPES_BY_KEY = {keys.component(index): kind for index, kind in COMPONENT_TYPES.items()}
 
 
 class FieldDifference(NamedTuple):
@@ -64,19 +65,24 @@ def differences(
 def _entry(
     params: ChainParams, key: bytes, expected: bytes | None, actual: bytes | None
 ) -> Iterator[FieldDifference]:
-    kind = _FIELDS_BY_KEY.get(key)
-    if key == keys.service(int.from_bytes(key[1:8:2], "little")):
-        kind = ServiceAccount
-    if kind is not None and expected is not None and actual is not None:
+    kind = _kind(key)
+    if kind is not None:
         try:
             decode = codec(kind, params).decode
-            yield from _values("", decode(expected), decode(actual))
+            left, right = (ABSENT if value is None else decode(value) for value in (expected, actual))
+            yield from _values("", left, right)
             return
         except DecodeError:
             # A malformed entry can still be shown as octets.
             pass
-    absent_or = [ABSENT if value is None else _shown(value) for value in (expected, actual)]
-    yield FieldDifference("", *absent_or)
+    yield from _values("", *(ABSENT if value is None else value for value in (expected, actual)))
+
+
+def _kind(key: bytes) -> Any:
+    """The type of the entry, or None for what services store."""
+    if key == keys.service(int.from_bytes(key[1:8:2], "little")):
+        return ServiceAccount
+    return _TYPES_BY_KEY.get(key)
 
 
 def _values(path: str, expected: Any, actual: Any) -> Iterator[FieldDifference]:
@@ -85,6 +91,9 @@ def _values(path: str, expected: Any, actual: Any) -> Iterator[FieldDifference]:
         return
     if type(expected) is not type(actual):
         yield FieldDifference(path, _shown(expected), _shown(actual))
+        for value in (expected, actual):
+            if isinstance(value, ServiceAccount):
+                yield from _fields_of_one(value, value is expected)
     elif isinstance(expected, tuple) and hasattr(expected, "_fields"):
         for name in expected._fields:
             inner = f"{path}.{name}" if path else name
@@ -100,8 +109,30 @@ def _values(path: str, expected: Any, actual: Any) -> Iterator[FieldDifference]:
             inner = f"{path} {_shown(item)}".lstrip()
             here = ("present", ABSENT) if item in expected else (ABSENT, "present")
             yield FieldDifference(inner, *here)
+    elif isinstance(expected, bytes):
+        yield _octets(path, expected, actual)
     else:
         yield FieldDifference(path, _shown(expected), _shown(actual))
+
+
+def _fields_of_one(account: ServiceAccount, is_expected: bool) -> Iterator[FieldDifference]:
+    """The fields of an account that only one state has."""
+    for name, value in account._asdict().items():
+        here = (_shown(value), ABSENT) if is_expected else (ABSENT, _shown(value))
+        yield FieldDifference(name, *here)
+
+
+def _octets(path: str, expected: bytes, actual: bytes) -> FieldDifference:
+    """Two octet strings, long ones from where they part."""
+    if max(len(expected), len(actual)) <= _SHOWN_OCTETS:
+        return FieldDifference(path, _shown(expected), _shown(actual))
+    shorter = min(len(expected), len(actual))
+    parting = next((at for at in range(shorter) if expected[at] != actual[at]), shorter)
+    shown = [
+        f"{len(value)} octets, {parting}: {_shown(value[parting : parting + _SHOWN_PART])}"
+        for value in (expected, actual)
+    ]
+    return FieldDifference(path, *shown)
 
 
 def _sequences(
@@ -122,7 +153,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bytes):
         if len(value) <= _SHOWN_OCTETS:
             return "0x" + value.hex()
-        return f"{len(value)} octets 0x{value[: _SHOWN_OCTETS - 8].hex()}…"
+        return f"{len(value)} octets 0x{value[:_SHOWN_PART].hex()}…"
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return f"a {type(value).__name__}"
     if isinstance(value, tuple | dict | frozenset):

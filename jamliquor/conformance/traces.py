@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from jamliquor.codec import codec
 from jamliquor.conformance.bad_input import BadInput
-from jamliquor.conformance.cursor import Cursor, unreadable
+from jamliquor.conformance.cursor import TRUNCATED_ADVICE, Cursor, unreadable
 from jamliquor.errors import DecodeError
 from jamliquor.params import NAMED, ChainParams
 from jamliquor.state import keys
@@ -58,7 +58,7 @@ class StoredState(NamedTuple):
     field: str
     root: bytes
     offset: int
-    count: int
+    entry_count: int
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values, read one at a time.
@@ -68,7 +68,7 @@ class StoredState(NamedTuple):
         """
         with Cursor(self.path) as cursor:
             cursor.move(self.offset)
-            for index in range(self.count):
+            for index in range(self.entry_count):
                 field = f"{self.field}.entries[{index}]"
                 key = cursor.take(_KEY_OCTETS, f"{field}.key")
                 size = cursor.natural(f"{field}.value")
@@ -211,7 +211,7 @@ def _walk_state(cursor: Cursor, field: str, params: ChainParams) -> StoredState:
     count = cursor.natural(f"{field}.entries")
     if count * _LEAST_ENTRY > cursor.left:
         reason = f"{count} entries announced, {cursor.left} octets left"
-        raise cursor.error(reason, f"{field}.entries", "the file is cut short or no trace")
+        raise cursor.error(reason, f"{field}.entries", TRUNCATED_ADVICE)
     state = StoredState(cursor.path, field, root, cursor.offset, count)
     for index in range(count):
         name = f"{field}.entries[{index}]"
@@ -221,7 +221,7 @@ def _walk_state(cursor: Cursor, field: str, params: ChainParams) -> StoredState:
             raise cursor.error(
                 f"the state has {size / _VALIDATOR_OCTETS:g} validators, "
                 f"chain {params.name!r} has {params.validator_count}",
-                name,
+                f"{name}.value",
                 CHAIN_ADVICE,
             )
         cursor.skip(size, f"{name}.value")
