@@ -38,14 +38,17 @@ class Progress:
             return
         self._shown = now
         rate = done / max(now - self._begun, 1e-9)
-        tail = f"{rate:7.0f} blocks/s  ETA {_clock((self._total - done) / rate)}"
+        rest = _clock((self._total - done) / rate)
         if self._terminal:
             filled = _BAR * done // self._total
             bar = "#" * filled + "-" * (_BAR - filled)
-            self._write(_CLEAR + self._fitted(name, f"{done}/{self._total} [{bar}] {tail}"))
+            self._write(
+                _CLEAR
+                + self._fitted(name, f"{done}/{self._total} [{bar}] {rate:7.0f} blocks/s  ETA {rest}")
+            )
             self._line = True
         else:
-            self._write(f"{name}: {done} of {self._total} blocks, {tail.strip()}\n")
+            self._write(f"{name}: {done} of {self._total} blocks, {rate:.0f} blocks/s, ETA {rest}\n")
 
     def pause(self) -> None:
         """Clear the line, so that something else can be printed."""

@@ -78,7 +78,7 @@ class Session:
         left = len(result.trace.steps) - number
         if self._alone(result.trace):
             return ["  every step stands by itself: going on"] if left else []
-        return [f"  the state is not known from here: {left} blocks left out"] if left else []
+        return [f"  the state is not known from here; blocks left out: {left}"] if left else []
 
     def _alone(self, trace: Trace) -> bool:
         return self._each or trace.genesis is None
