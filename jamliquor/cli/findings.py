@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from jamliquor.conformance.runner import Outcome, Result
 
 _LABELS = {
-    Outcome.MISMATCH: ("MISMATCH", "the state differs from the recorded one"),
-    Outcome.WRONGLY_REFUSED: ("REFUSED", "recorded as accepted"),
-    Outcome.WRONGLY_ACCEPTED: ("ACCEPTED", "recorded as refused"),
+    Outcome.MISMATCH: ("MISMATCH", "state differs"),
+    Outcome.WRONGLY_REFUSED: ("REFUSED", "should be accepted"),
+    Outcome.WRONGLY_ACCEPTED: ("ACCEPTED", "should be refused"),
 }
 
 
