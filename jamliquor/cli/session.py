@@ -1,0 +1,91 @@
+"""One run of ``jamliquor import``: traces in, findings and a summary out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jamliquor.cli.findings import finding
+from jamliquor.cli.progress import Progress
+from jamliquor.cli.summary import Summary, block_record
+from jamliquor.conformance.runner import Result, run_trace
+from jamliquor.conformance.traces import Trace, find_traces, infer_params
+from jamliquor.params import ChainParams
+from jamliquor.pvm.engine import NativeEngine
+
+if TYPE_CHECKING:
+    from jamliquor.cli.report import Report
+
+
+class StopRequest(Protocol):
+    """Tells whether somebody asked to stop."""
+
+    requested: bool
+
+
+class Session:
+    """Imports the sources in order.
+
+    Args:
+        params: the chain's parameters, or None to infer them for each trace.
+        each: import every step by itself, also where there is a genesis.
+        stop: looked at between blocks.
+        report: gets every block, if there is one.
+
+    Raises:
+        BadInput: a source is no trace; also from :meth:`run`, when a file in one is damaged.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Path],
+        *,
+        params: ChainParams | None,
+        each: bool,
+        stop: StopRequest,
+        report: Report | None,
+    ) -> None:
+        self._traces = find_traces(sources)
+        self._params = params
+        self._each = each
+        self._stop = stop
+        self._report = report
+        self._engine = NativeEngine()
+        self.summary = Summary(sum(len(trace.steps) for trace in self._traces))
+
+    def run(self, progress: Progress, tell: Callable[[str], None]) -> None:
+        """Import until the end or until somebody stops it; ``tell`` gets lines about failures."""
+        behind = 0
+        for trace in self._traces:
+            params = self._params or infer_params(trace)
+            for number, result in enumerate(run_trace(params, self._engine, trace, each=self._each), 1):
+                self.summary.add(params.name, result)
+                if self._report is not None:
+                    self._report.add(block_record(result))
+                if not result.outcome.good:
+                    progress.pause()
+                    for line in itertools.chain(finding(result), self._consequence(result, number)):
+                        tell(line)
+                if self._stop.requested:
+                    self.summary.interrupted = self.summary.blocks < self.summary.planned
+                    return
+                progress.at(behind + number, trace.name)
+            behind += len(trace.steps)
+
+    def _consequence(self, result: Result, number: int) -> list[str]:
+        left = len(result.trace.steps) - number
+        if self._alone(result.trace):
+            return ["  every step stands by itself: going on"] if left else []
+        return [f"  the state is not known from here; blocks left out: {left}"] if left else []
+
+    def _alone(self, trace: Trace) -> bool:
+        return self._each or trace.genesis is None
+
+    def finish(self) -> dict[str, Any]:
+        """Complete the report; the summary as a record."""
+        record = self.summary.record()
+        if self._report is not None:
+            self._report.finish(record)
+        return record

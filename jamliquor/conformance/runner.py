@@ -1,0 +1,189 @@
+"""Imports the steps of traces and compares what comes out with what was recorded."""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from jamliquor.chain.importer import Importer
+from jamliquor.codec import codec
+from jamliquor.conformance.bad_input import BadInput
+from jamliquor.conformance.difference import Difference, differences
+from jamliquor.conformance.traces import (
+    CHAIN_ADVICE,
+    Step,
+    StoredState,
+    Trace,
+    read_genesis,
+    read_step,
+)
+from jamliquor.crypto.hashing import blake2b
+from jamliquor.errors import DecodeError, InvalidBlock, UnknownParent
+from jamliquor.params import ChainParams
+from jamliquor.pvm.engine import Engine
+from jamliquor.state.state import State
+from jamliquor.types.header import Header
+
+# A trace holds a line of blocks and forks of one block's length.
+_KEPT_STATES = 4
+
+_MAX_ENTRIES_SHOWN = 24
+
+
+class Outcome(enum.StrEnum):
+    """How an import compares with its record."""
+
+    AGREED = "agreed"
+    REFUSED = "refused as recorded"
+    WRONGLY_REFUSED = "wrongly refused"
+    WRONGLY_ACCEPTED = "wrongly accepted"
+    MISMATCH = "mismatch"
+
+    @property
+    def good(self) -> bool:
+        """Whether import and record agree."""
+        return self in (Outcome.AGREED, Outcome.REFUSED)
+
+
+class Result(NamedTuple):
+    """One step, imported.
+
+    Attributes:
+        milliseconds: from the block's octets to the verdict, with the state root.
+        root: the state root that was computed, or None for a refused block.
+        refusal: the error that refused the block, or None.
+        differences: what differs from the recorded state, for a mismatch; some of it, if it is much.
+        complete: whether ``differences`` holds all entries that differ.
+    """
+
+    trace: Trace
+    path: Path
+    slot: int
+    hash: bytes
+    expected_root: bytes
+    root: bytes | None
+    milliseconds: float
+    tickets: int
+    outcome: Outcome
+    refusal: InvalidBlock | UnknownParent | None = None
+    differences: tuple[Difference, ...] = ()
+    complete: bool = True
+
+
+def run_trace(
+    params: ChainParams, engine: Engine, trace: Trace, *, each: bool = False
+) -> Iterator[Result]:
+    """Import a trace from its genesis, or with ``each`` (or without a genesis) every step by itself.
+
+    A chain ends at the first result that is not good, since nothing can be built on it.
+
+    Raises:
+        BadInput: a file cannot be used, or does not belong where it stands.
+        HostError: this machine failed.
+    """
+    if each or trace.genesis is None:
+        for path in trace.steps:
+            yield _alone(params, engine, trace, read_step(path, params))
+    else:
+        yield from _chain(params, engine, trace, trace.genesis)
+
+
+def _chain(params: ChainParams, engine: Engine, trace: Trace, genesis: Path) -> Iterator[Result]:
+    stored = read_genesis(genesis, params)
+    importer = Importer(params, engine, kept_states=_KEPT_STATES)
+    state = _load(params, stored.state)
+    _judging(genesis, lambda: importer.start_genesis(stored.header, state))
+    for path in trace.steps:
+        step = read_step(path, params)
+        prior = importer.state_of(step.block.header.parent)
+        if prior is not None and prior.root != step.prior.root:
+            raise BadInput(
+                f"the chain has 0x{prior.root.hex()} there, the step 0x{step.prior.root.hex()}",
+                path,
+                offset=0,
+                field="prior.state_root",
+                advice="import the steps by themselves with --each",
+            )
+        if prior is None and not step.refused:
+            parent = f"0x{step.block.header.parent.hex()}"
+            advice = "import the steps by themselves with --each"
+            raise BadInput(f"no earlier block is its parent {parent}", path, advice=advice)
+        result = _import(params, importer, trace, step)
+        yield result
+        if not result.outcome.good:
+            return
+
+
+def _alone(params: ChainParams, engine: Engine, trace: Trace, step: Step) -> Result:
+    importer = Importer(params, engine, kept_states=1, check_ancestry=False)
+    state = _load(params, step.prior)
+    _judging(step.path, lambda: importer.start(step.block.header.parent, state))
+    return _import(params, importer, trace, step)
+
+
+def _load(params: ChainParams, stored: StoredState) -> State:
+    """The recorded state, if it has the root that was recorded."""
+    try:
+        state = State.from_entries(params, stored.entries())
+    except ValueError as error:
+        raise BadInput(str(error), stored.path, field=f"{stored.field}.entries") from None
+    if state.root != stored.root:
+        raise BadInput(
+            f"0x{stored.root.hex()} is recorded, but the entries give 0x{state.root.hex()}",
+            stored.path,
+            field=f"{stored.field}.state_root",
+            advice="the file is damaged: fetch it again",
+        )
+    return state
+
+
+def _judging(path: Path, action: Callable[[], object]) -> None:
+    """Run what decodes recorded state; a failure is the file's, not a block's."""
+    try:
+        action()
+    except DecodeError as error:
+        raise BadInput(str(error), path, advice=f"fetch it again, or {CHAIN_ADVICE}") from None
+
+
+def _import(params: ChainParams, importer: Importer, trace: Trace, step: Step) -> Result:
+    refusal: InvalidBlock | UnknownParent | None = None
+    imported = None
+    begun = time.perf_counter()
+    try:
+        imported = importer.import_block(step.encoded_block)
+    except (InvalidBlock, UnknownParent) as error:
+        refusal = error
+    except DecodeError as error:
+        raise BadInput(str(error), step.path, advice=f"fetch it again, or {CHAIN_ADVICE}") from None
+    milliseconds = (time.perf_counter() - begun) * 1000
+    root = None if imported is None else imported.root
+    result = Result(
+        trace=trace,
+        path=step.path,
+        slot=step.block.header.slot,
+        hash=blake2b(codec(Header, params).encode(step.block.header)),
+        expected_root=step.posterior.root,
+        root=root,
+        milliseconds=milliseconds,
+        tickets=len(step.block.extrinsic.tickets),
+        outcome=_outcome(step, root),
+        refusal=refusal,
+    )
+    if imported is None or result.outcome is not Outcome.MISMATCH:
+        return result
+    expected = _load(params, step.posterior)
+    found = differences(params, expected, imported.state)
+    shown = tuple(itertools.islice(found, _MAX_ENTRIES_SHOWN))
+    return result._replace(differences=shown, complete=next(found, None) is None)
+
+
+def _outcome(step: Step, root: bytes | None) -> Outcome:
+    if root is None:
+        return Outcome.REFUSED if step.refused else Outcome.WRONGLY_REFUSED
+    if step.refused:
+        return Outcome.WRONGLY_ACCEPTED
+    return Outcome.AGREED if root == step.posterior.root else Outcome.MISMATCH
