@@ -6,22 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from jamliquor.params import ChainParams
 from jamliquor.types.extrinsic import Guarantees
+from jamliquor.types.state import AuthorizationPools, AuthorizationQueues
 
-_HASH_SIZE = 32
 
-
-def entering_authorizers(params: ChainParams, queues: bytes, slot: int) -> list[bytes]:
-    """The authorizer that enters each core's pool at ``slot`` (equation 8.2).
-
-    Args:
-        queues: the posterior queues in their encoding, C(2): 32 octets an authorizer, a core after
-            the other. They are large (853 KiB on the full chain), and one place a core is read.
-    """
-    size = params.authorization_queue_size * _HASH_SIZE
-    first = slot % params.authorization_queue_size * _HASH_SIZE
-    return [
-        queues[start : start + _HASH_SIZE] for start in range(first, params.core_count * size, size)
-    ]
+def entering_authorizers(queues: AuthorizationQueues, slot: int) -> list[bytes]:
+    """The authorizer that enters each pool at ``slot``, of the posterior queues (equation 8.2)."""
+    return [queue[slot % len(queue)] for queue in queues]
 
 
 def used_authorizers(guarantees: Guarantees) -> list[tuple[int, bytes]]:
@@ -31,10 +21,10 @@ def used_authorizers(guarantees: Guarantees) -> list[tuple[int, bytes]]:
 
 def rotate_pools(
     params: ChainParams,
-    pools: Sequence[tuple[bytes, ...]],
+    pools: AuthorizationPools,
     entering: Sequence[bytes],
     used: Iterable[tuple[int, bytes]],
-) -> tuple[tuple[bytes, ...], ...]:
+) -> AuthorizationPools:
     """The posterior pools: without what was used, with what enters (equations 8.2 and 8.3).
 
     Args:

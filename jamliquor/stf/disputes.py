@@ -6,17 +6,12 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from typing import Final, NamedTuple
 
-from jamliquor.codec import codec
-from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DisputesError
 from jamliquor.params import ChainParams
+from jamliquor.stf.reports import guarantee_message, report_hash
 from jamliquor.stf.signatures import SignatureChecks
 from jamliquor.types.extrinsic import Culprit, Disputes, Fault, Verdict
 from jamliquor.types.state import DisputeRecords, PendingReport, ValidatorKeys
-from jamliquor.types.work import WorkReport
-
-GUARANTEE_CONTEXT: Final = b"jam_guarantee"
-"""X_G: context of a guarantor's signature (section 11.4)."""
 
 JUDGMENT_CONTEXTS: Final = (b"jam_invalid", b"jam_valid")
 """X_0 and X_1: contexts of a judgment against and for a report (section 10.2)."""
@@ -170,7 +165,7 @@ def _check_culprit(
     _check_offender(culprit.key, "bad_guarantor_key", records, known)
     checks.ed25519(
         culprit.key,
-        GUARANTEE_CONTEXT + culprit.report_hash,
+        guarantee_message(culprit.report_hash),
         culprit.signature,
         DisputesError("bad_signature", report=culprit.report_hash, culprit=culprit.key),
     )
@@ -219,10 +214,9 @@ def _without_condemned(
     condemned = {report for report, count in votes.items() if count < params.super_majority}
     if not condemned:
         return pending
-    encode = codec(WorkReport, params).encode
     return tuple(
         [
-            None if place is not None and blake2b(encode(place.report)) in condemned else place
+            None if place is not None and report_hash(params, place.report) in condemned else place
             for place in pending
         ]
     )

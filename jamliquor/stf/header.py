@@ -21,13 +21,11 @@ from jamliquor.types.extrinsic import (
     Credential,
     Disputes,
     Extrinsic,
-    Guarantees,
     Preimages,
     Tickets,
 )
 from jamliquor.types.header import SEAL_SIZE, Header
 from jamliquor.types.state import TicketKeys, ValidatorKeys
-from jamliquor.types.work import WorkReport
 
 ENTROPY_CONTEXT: Final = b"jam_entropy"
 """X_E: context of the entropy signature (section 6.4)."""
@@ -62,24 +60,13 @@ def encode(params: ChainParams, header: Header) -> EncodedHeader:
     return EncodedHeader(blake2b(octets), octets[:-SEAL_SIZE])
 
 
-def report_hashes(params: ChainParams, guarantees: Guarantees) -> tuple[bytes, ...]:
-    """Hashes, 32 octets each, of the reports that are guaranteed, in their order."""
-    if not guarantees:
-        return ()
-    encode_report = codec(WorkReport, params).encode
-    return tuple([blake2b(encode_report(guarantee.report)) for guarantee in guarantees])
-
-
-def extrinsic_hash(
-    params: ChainParams, extrinsic: Extrinsic, hashes: Sequence[bytes] | None = None
-) -> bytes:
+def extrinsic_hash(params: ChainParams, extrinsic: Extrinsic, hashes: Sequence[bytes]) -> bytes:
     """The commitment to a block's extrinsic, 32 octets (equations 5.4 to 5.6).
 
     Args:
-        hashes: what :func:`report_hashes` gives, when it is at hand.
+        hashes: those of the guaranteed reports, in their order
+            (:func:`~jamliquor.stf.reports.report_hashes`).
     """
-    if hashes is None:
-        hashes = report_hashes(params, extrinsic.guarantees)
     guarantees = tuple(
         [
             _HashedGuarantee(report_hash, guarantee.slot, guarantee.credentials)
@@ -96,25 +83,21 @@ def extrinsic_hash(
     return blake2b(b"".join(map(blake2b, parts)))
 
 
-def check_parent(header: Header, parent_hash: bytes, parent_state_root: bytes) -> None:
-    """The block follows the parent and the state it is judged on (equations 5.2 and 5.8).
+def check_parent_state_root(header: Header, root: bytes) -> None:
+    """The header names the root of the state it is judged on (equation 5.8).
 
     Raises:
-        HeaderError: ``bad_parent``, ``bad_parent_state_root``.
+        HeaderError: ``bad_parent_state_root``.
     """
-    if header.parent != parent_hash:
-        raise HeaderError("bad_parent", parent=header.parent, expected=parent_hash)
-    if header.parent_state_root != parent_state_root:
-        raise HeaderError(
-            "bad_parent_state_root", root=header.parent_state_root, expected=parent_state_root
-        )
+    if header.parent_state_root != root:
+        raise HeaderError("bad_parent_state_root", root=header.parent_state_root, expected=root)
 
 
 def check_extrinsic(
     params: ChainParams,
     header: Header,
     extrinsic: Extrinsic,
-    hashes: Sequence[bytes] | None = None,
+    hashes: Sequence[bytes],
 ) -> None:
     """The header commits to the extrinsic that came with it (equation 5.4).
 

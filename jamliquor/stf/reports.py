@@ -32,6 +32,7 @@ __all__ = [
     "guarantee_message",
     "process_guarantees",
     "report_hash",
+    "report_hashes",
 ]
 
 Ancestry = Callable[[bytes, int], bool]
@@ -130,6 +131,11 @@ def process_guarantees(
 def report_hash(params: ChainParams, report: WorkReport) -> bytes:
     """The hash, 32 octets, that guarantors sign and verdicts name."""
     return blake2b(codec(WorkReport, params).encode(report))
+
+
+def report_hashes(params: ChainParams, guarantees: Guarantees) -> tuple[bytes, ...]:
+    """The :func:`report_hash` of each guaranteed report, in their order."""
+    return tuple([report_hash(params, guarantee.report) for guarantee in guarantees])
 
 
 def guarantee_message(hashed: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from jamliquor.codec import U16, U32, Hash, codec
+from jamliquor.codec import U16, U32, Hash
 from jamliquor.stf import authorization
 from jamliquor.types.state import AuthorizationPools, AuthorizationQueues
 from tests.support.stf import load, stf_vectors
@@ -32,7 +32,6 @@ class Vector(NamedTuple):
 @pytest.mark.parametrize("path", stf_vectors("authorizations"))
 def test_vector(path: Path) -> None:
     params, case = load(path, Vector)
-    queues = codec(AuthorizationQueues, params).encode(case.prior.queues)
-    entering = authorization.entering_authorizers(params, queues, case.input.slot)
+    entering = authorization.entering_authorizers(case.prior.queues, case.input.slot)
     pools = authorization.rotate_pools(params, case.prior.pools, entering, case.input.used)
     assert State(pools, case.prior.queues) == case.posterior

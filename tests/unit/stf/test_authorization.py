@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jamliquor.codec import codec
 from jamliquor.params import FULL, TINY, ChainParams
 from jamliquor.stf import authorization
-from jamliquor.types.state import AuthorizationQueues
 
 X, Y, Z, NEW = (bytes((octet,)) * 32 for octet in (1, 2, 3, 9))
 
@@ -18,10 +16,9 @@ def test_the_queues_turn_with_the_slot(params: ChainParams) -> None:
         tuple(bytes((core % 256, place)) * 16 for place in range(80))
         for core in range(params.core_count)
     )
-    encoded = codec(AuthorizationQueues, params).encode(queues)
     for slot in (0, 79, 80, 123_456_789):
         expected = [queue[slot % 80] for queue in queues]
-        assert authorization.entering_authorizers(params, encoded, slot) == expected
+        assert authorization.entering_authorizers(queues, slot) == expected
 
 
 @pytest.mark.parametrize(

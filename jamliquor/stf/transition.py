@@ -1,0 +1,244 @@
+"""The state transition: the chapters in the order of the paper's dependency graph (section 4.2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from jamliquor.params import ChainParams
+from jamliquor.pvm.engine import Engine
+from jamliquor.state import keys
+from jamliquor.state.state import State
+from jamliquor.stf import (
+    accumulation,
+    assurances,
+    authorization,
+    disputes,
+    header,
+    history,
+    preimages,
+    reports,
+    safrole,
+    statistics,
+)
+from jamliquor.stf.signatures import SignatureChecks
+from jamliquor.types.block import Block
+from jamliquor.types.header import Ticket
+from jamliquor.types.state import AuthorizationPools, RecentHistory, SafroleState, Statistics
+
+
+class Step(NamedTuple):
+    """What every chapter may read: the prior state, the block, and what the host lends.
+
+    Attributes:
+        encoded: the block's header as octets.
+        engine: runs the code of services.
+        is_ancestor: whether a header of that hash and slot precedes the block; None skips the rule
+            (section 11.4).
+        observe: called with what each host call of a service did, or None.
+    """
+
+    params: ChainParams
+    prior: State
+    block: Block
+    encoded: header.EncodedHeader
+    engine: Engine
+    is_ancestor: Callable[[bytes, int], bool] | None = None
+    observe: Any = None
+
+
+def transition(step: Step) -> State:
+    """The state after a block on top of its parent's (equation 4.1).
+
+    Raises:
+        InvalidBlock: a rule of the protocol is broken.
+        HostError: this machine failed; the block is not judged.
+    """
+    params, prior, (head, extrinsic), encoded = step[:4]
+    checks = SignatureChecks()
+    hashes = reports.report_hashes(params, extrinsic.guarantees)
+
+    header.check_extrinsic(params, head, extrinsic, hashes)
+    safrole.check_slot(prior.component(keys.TIME), head.slot)
+    header.check_parent_state_root(head, prior.root)
+    recent = history.with_parent_state_root(prior.component(keys.RECENT_HISTORY), prior.root)
+    judged = _disputes(step, checks)
+    rotated = _safrole(step, judged)
+    header.check_markers(head, rotated, judged.offenders_mark)
+    header.demand_seal(params, head, encoded.unsigned, rotated, checks)
+    tickets = _tickets(step, rotated, checks)
+    assured = _assurances(step, judged, checks)
+    reported = _reports(step, judged, rotated, assured, recent, hashes, checks)
+    provisions = preimages.check(extrinsic.preimages, prior.get)
+    checks.verify()
+
+    accumulated = _accumulation(step, rotated, assured)
+    entries = accumulated.changes
+    entries |= preimages.integrate(
+        provisions, lambda key: entries[key] if key in entries else prior.get(key), head.slot
+    )
+    safrole_state = SafroleState(rotated.pending, rotated.ring_root, rotated.sealing_keys, tickets)
+    changed: dict[int, Any] = {
+        keys.AUTHORIZATION_POOLS: _authorization(step, accumulated),
+        keys.RECENT_HISTORY: _history(step, recent, reported, accumulated),
+        keys.SAFROLE: safrole_state,
+        keys.DISPUTES: judged.records,
+        keys.ENTROPY: rotated.entropy,
+        keys.ACTIVE_VALIDATORS: rotated.active,
+        keys.PREVIOUS_VALIDATORS: rotated.previous,
+        keys.PENDING_REPORTS: reported.pending,
+        keys.TIME: head.slot,
+        keys.STATISTICS: _statistics(step, rotated, assured, reported, accumulated),
+        keys.AUTHORIZATION_QUEUES: accumulated.authorization_queues,
+        keys.STAGING_VALIDATORS: accumulated.staging,
+        keys.PRIVILEGES: accumulated.privileges,
+        keys.ACCUMULATION_QUEUE: accumulated.ready_queue,
+        keys.ACCUMULATION_HISTORY: accumulated.history,
+        keys.ACCUMULATION_OUTPUTS: accumulated.outputs,
+    }
+    return prior.child(changed, entries)
+
+
+def _disputes(step: Step, checks: SignatureChecks) -> disputes.Judged:
+    component = step.prior.component
+    prior = disputes.DisputesPrior(
+        component(keys.DISPUTES),
+        component(keys.PENDING_REPORTS),
+        component(keys.TIME),
+        component(keys.ACTIVE_VALIDATORS),
+        component(keys.PREVIOUS_VALIDATORS),
+    )
+    return disputes.judge(step.params, prior, step.block.extrinsic.disputes, checks)
+
+
+def _safrole(step: Step, judged: disputes.Judged) -> safrole.Rotated:
+    component = step.prior.component
+    prior = safrole.SafrolePrior(
+        component(keys.TIME),
+        component(keys.ENTROPY),
+        component(keys.SAFROLE),
+        component(keys.STAGING_VALIDATORS),
+        component(keys.ACTIVE_VALIDATORS),
+        component(keys.PREVIOUS_VALIDATORS),
+    )
+    head = step.block.header
+    output = header.entropy_output(head)
+    return safrole.rotate(step.params, prior, head.slot, output, judged.records.offenders)
+
+
+def _tickets(step: Step, rotated: safrole.Rotated, checks: SignatureChecks) -> tuple[Ticket, ...]:
+    return safrole.accumulate_tickets(
+        step.params,
+        step.prior.component(keys.SAFROLE).accumulator,
+        rotated,
+        step.block.extrinsic.tickets,
+        checks,
+    )
+
+
+def _assurances(
+    step: Step, judged: disputes.Judged, checks: SignatureChecks
+) -> assurances.AssurancesOutcome:
+    head, extrinsic = step.block
+    return assurances.process_assurances(
+        step.params,
+        extrinsic.assurances,
+        slot=head.slot,
+        parent=head.parent,
+        pending=judged.pending,
+        validators=step.prior.component(keys.ACTIVE_VALIDATORS),
+        checks=checks,
+    )
+
+
+def _reports(
+    step: Step,
+    judged: disputes.Judged,
+    rotated: safrole.Rotated,
+    assured: assurances.AssurancesOutcome,
+    recent: RecentHistory,
+    hashes: Sequence[bytes],
+    checks: SignatureChecks,
+) -> reports.ReportsOutcome:
+    component = step.prior.component
+    state = reports.ReportingState(
+        slot=step.block.header.slot,
+        pending_before=component(keys.PENDING_REPORTS),
+        pending=assured.pending,
+        current_validators=rotated.active,
+        previous_validators=rotated.previous,
+        entropy=rotated.entropy,
+        offenders=judged.records.offenders,
+        recent_blocks=recent.blocks,
+        pools=component(keys.AUTHORIZATION_POOLS),
+        ready=component(keys.ACCUMULATION_QUEUE),
+        accumulated=component(keys.ACCUMULATION_HISTORY),
+        account=step.prior.account,
+        ancestry=step.is_ancestor,
+    )
+    guarantees = step.block.extrinsic.guarantees
+    return reports.process_guarantees(step.params, guarantees, hashes, state, checks)
+
+
+def _accumulation(
+    step: Step, rotated: safrole.Rotated, assured: assurances.AssurancesOutcome
+) -> accumulation.AccumulationResult:
+    component = step.prior.component
+    return accumulation.accumulate(
+        step.params,
+        step.engine,
+        slot=step.block.header.slot,
+        prior_slot=component(keys.TIME),
+        entropy=rotated.entropy[0],
+        available=assured.available,
+        ready_queue=component(keys.ACCUMULATION_QUEUE),
+        history=component(keys.ACCUMULATION_HISTORY),
+        privileges=component(keys.PRIVILEGES),
+        staging=component(keys.STAGING_VALIDATORS),
+        authorization_queues=component(keys.AUTHORIZATION_QUEUES),
+        get=step.prior.get,
+        trace=step.observe,
+    )
+
+
+def _history(
+    step: Step,
+    recent: RecentHistory,
+    reported: reports.ReportsOutcome,
+    accumulated: accumulation.AccumulationResult,
+) -> RecentHistory:
+    root = history.accumulation_root(accumulated.outputs)
+    return history.append(step.params, recent, step.encoded.hash, root, reported.reported)
+
+
+def _authorization(step: Step, accumulated: accumulation.AccumulationResult) -> AuthorizationPools:
+    head, extrinsic = step.block
+    return authorization.rotate_pools(
+        step.params,
+        step.prior.component(keys.AUTHORIZATION_POOLS),
+        authorization.entering_authorizers(accumulated.authorization_queues, head.slot),
+        authorization.used_authorizers(extrinsic.guarantees),
+    )
+
+
+def _statistics(
+    step: Step,
+    rotated: safrole.Rotated,
+    assured: assurances.AssurancesOutcome,
+    reported: reports.ReportsOutcome,
+    accumulated: accumulation.AccumulationResult,
+) -> Statistics:
+    head, extrinsic = step.block
+    return statistics.update_statistics(
+        step.params,
+        step.prior.component(keys.STATISTICS),
+        prior_slot=step.prior.component(keys.TIME),
+        slot=head.slot,
+        author_index=head.author_index,
+        extrinsic=extrinsic,
+        validators=rotated.active,
+        reporters=reported.reporters,
+        available=assured.available,
+        popularity=assured.popularity,
+        accumulated=accumulated.statistics,
+    )
