@@ -212,9 +212,7 @@ def _lay_out(source: _Source) -> list[int]:
         sizes = grown
 
 
-def _octets(
-    statement: _Statement, at: int, labels: Mapping[str, int], positions: list[int]
-) -> bytes:
+def _octets(statement: _Statement, at: int, labels: Mapping[str, int], positions: list[int]) -> bytes:
     if statement.instruction is None:
         return statement.octets
     values, widths = [], []
@@ -230,9 +228,7 @@ def _octets(
         raise AssemblyError(statement.line, str(error)) from error
 
 
-def _value(
-    text: str, kind: str, at: int, labels: Mapping[str, int], positions: list[int]
-) -> int:
+def _value(text: str, kind: str, at: int, labels: Mapping[str, int], positions: list[int]) -> int:
     if kind == "r":
         if not re.fullmatch(r"r\d+", text):
             raise ValueError(f"{text!r} is no register")

@@ -459,9 +459,7 @@ class _NativeMachine:
         return bytes(ffi.buffer(out))
 
     def write(self, address: int, data: bytes) -> bool:
-        return not check(
-            lib.jam_pvm_machine_write(self._handle, address, data, len(data), False)
-        )
+        return not check(lib.jam_pvm_machine_write(self._handle, address, data, len(data), False))
 
     def is_readable(self, address: int, length: int) -> bool:
         return not check(lib.jam_pvm_machine_check(self._handle, address, length, False))

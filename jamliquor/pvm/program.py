@@ -101,9 +101,7 @@ class ProgramBlob:
         for at, octet in enumerate(self.code):
             if octet in TERMINATORS and self.is_opcode(at):
                 starts.add(at + 1 + self.skip(at))
-        return frozenset(
-            at for at in starts if self.is_opcode(at) and self.code[at] in INSTRUCTIONS
-        )
+        return frozenset(at for at in starts if self.is_opcode(at) and self.code[at] in INSTRUCTIONS)
 
 
 class _Reader:

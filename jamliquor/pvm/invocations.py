@@ -1,0 +1,303 @@
+"""The invocations of appendix B: Is-Authorized, Refine and Accumulate, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from jamliquor.codec import codec
+from jamliquor.codec.runtime import encode_natural
+from jamliquor.crypto.hashing import blake2b
+from jamliquor.errors import DecodeError
+from jamliquor.params import ChainParams
+from jamliquor.pvm.engine import Engine, load_standard
+from jamliquor.pvm.host import table
+from jamliquor.pvm.host.codes import MAX_GAS, OUT_OF_GAS, PANIC, WHAT
+from jamliquor.pvm.host.context import (
+    AccumulateContext,
+    Chain,
+    GeneralContext,
+    Outcome,
+    RefineContext,
+)
+from jamliquor.pvm.host.fetch import FetchSource
+from jamliquor.pvm.machine import ExitReason, Machine
+from jamliquor.state.accounts import Accounts, AccountsView, Draft, credited
+from jamliquor.types.accumulation import DeferredTransfer, Operand
+from jamliquor.types.work import WorkError, WorkPackage
+
+__all__ = [
+    "AccumulateInvocation",
+    "HostCall",
+    "HostCallObserver",
+    "accumulate_service",
+    "is_authorized",
+    "refine",
+    "run_host_calls",
+]
+
+_HOST_CALL_GAS: Final = 10
+_ACCUMULATE_ENTRY: Final = 5
+_REFINE_ENTRY: Final = 0
+_OUTPUT_HASH: Final = 32
+
+
+class HostCall(NamedTuple):
+    """A host call that was served.
+
+    Attributes:
+        service: the service that runs; None for an authorizer.
+        name: its name, or its number if it has none.
+        arguments: registers 7 to 12 before it.
+        result: register 7 after it; ``PANIC`` or ``OUT_OF_GAS`` if it ended the guest.
+        gas: gas left after it.
+        message: what a ``log`` call says: level, target and text; None for others.
+    """
+
+    service: int | None
+    name: str
+    arguments: tuple[int, ...]
+    result: int
+    gas: int
+    message: tuple[int, bytes, bytes] | None = None
+
+
+HostCallObserver = Callable[[HostCall], None]
+"""Is told of host calls; it cannot change anything."""
+
+
+class AccumulateInvocation(NamedTuple):
+    """What all accumulations of one block share.
+
+    Attributes:
+        slot: the block's slot.
+        entropy: the posterior entropy accumulator, 32 octets.
+        observer: told of every host call, if there is one.
+    """
+
+    params: ChainParams
+    engine: Engine
+    slot: int
+    entropy: bytes
+    observer: HostCallObserver | None = None
+
+
+def accumulate_service(
+    invocation: AccumulateInvocation,
+    accounts: Accounts,
+    chain: Chain,
+    *,
+    service: int,
+    gas: int,
+    inputs: Sequence[Operand | DeferredTransfer],
+) -> Outcome:
+    """Ψ_A (appendix B.4): accumulate one service, on accounts that stay as they are.
+
+    A service that does not exist, or has no code, receives its transfers and does nothing.
+
+    Raises:
+        HostError: the machine failed; says nothing about the service.
+    """
+    params = invocation.params
+    draft = Draft(accounts)
+    account = draft.account(service)
+    received = sum(item.amount for item in inputs if isinstance(item, DeferredTransfer))
+    if account is not None and received:
+        draft.set_account(service, credited(account, received))
+    context = AccumulateContext(
+        params,
+        FetchSource(params, entropy=invocation.entropy, inputs=inputs),
+        service=service,
+        accounts=draft,
+        chain=chain,
+        slot=invocation.slot,
+        entropy=invocation.entropy,
+    )
+    code = None if account is None else _code(params, accounts.preimage(service, account.code_hash))
+    if account is None or code is None or len(code) > params.max_service_code_size:
+        return context.outcome(0, b"")
+    gas = min(gas, MAX_GAS)
+    argument = b"".join(map(encode_natural, (invocation.slot, service, len(inputs))))
+    machine = load_standard(
+        invocation.engine, code, argument, _ACCUMULATE_ENTRY, gas, account.code_hash
+    )
+    if machine is None:
+        return context.outcome(0, None)
+    failure = run_host_calls(machine, context, table.ACCUMULATE, invocation.observer)
+    used = gas - max(machine.gas, 0)
+    if failure is not None:
+        return context.outcome(used, None)
+    # Only an output of a hash's size means anything, so no other is copied.
+    output = _output(machine) if machine.get_register(8) == _OUTPUT_HASH else b""
+    return context.outcome(used, output)
+
+
+def is_authorized(
+    params: ChainParams, engine: Engine, package: WorkPackage, core: int, accounts: AccountsView
+) -> tuple[bytes | WorkError, int]:
+    """Ψ_I (appendix B.2): whether a package may use a core.
+
+    Args:
+        accounts: a recent state's, in which the authorizer's code is looked up.
+
+    Returns:
+        The authorizer's output or its error, and the gas used.
+    """
+    slot = package.context.lookup_anchor_slot
+    blob = None
+    if accounts.account(package.auth_code_host) is not None:
+        blob = accounts.historical_lookup(package.auth_code_host, slot, package.auth_code_hash)
+    code = _code(params, blob)
+    if code is None:
+        return WorkError.BAD, 0
+    if len(code) > params.max_authorization_code_size:
+        return WorkError.BIG, 0
+    context = GeneralContext(params, FetchSource(params, package=package))
+    gas = params.authorization_gas
+    argument = core.to_bytes(2, "little")
+    machine = load_standard(engine, code, argument, 0, gas, package.auth_code_hash)
+    return _finish(machine, context, table.IS_AUTHORIZED, gas)
+
+
+def refine(
+    params: ChainParams,
+    engine: Engine,
+    package: WorkPackage,
+    item_index: int,
+    *,
+    core: int,
+    auth_trace: bytes,
+    imports: Sequence[Sequence[bytes]],
+    extrinsics: Sequence[Sequence[bytes]],
+    export_offset: int,
+    accounts: AccountsView,
+    observer: HostCallObserver | None = None,
+) -> tuple[bytes | WorkError, list[bytes], int]:
+    """Ψ_R (appendix B.3): refine one work item.
+
+    Args:
+        imports: the imported segments of every work item of the package.
+        extrinsics: the extrinsic blobs of every work item.
+        export_offset: segments that the work items before exported.
+        accounts: a state's, no earlier than the lookup anchor's.
+
+    Returns:
+        The output or the error, the exported segments (none after an error), and the gas used.
+    """
+    item = package.items[item_index]
+    slot = package.context.lookup_anchor_slot
+    blob = None
+    if accounts.account(item.service) is not None:
+        blob = accounts.historical_lookup(item.service, slot, item.code_hash)
+    if blob is None:
+        return WorkError.BAD, [], 0
+    if len(blob) > params.max_service_code_size:
+        return WorkError.BIG, [], 0
+    source = FetchSource(
+        params,
+        package=package,
+        entropy=bytes(32),
+        auth_trace=auth_trace,
+        item_index=item_index,
+        imports=imports,
+        extrinsics=extrinsics,
+    )
+    context = RefineContext(
+        params,
+        source,
+        item.service,
+        accounts,
+        slot=slot,
+        engine=engine,
+        export_offset=export_offset,
+    )
+    package_hash = blake2b(codec(WorkPackage, params).encode(package))
+    head = b"".join(map(encode_natural, (core, item_index, item.service, len(item.payload))))
+    code = _code(params, blob)
+    gas = min(item.refine_gas, MAX_GAS)
+    argument = head + item.payload + package_hash
+    machine = None
+    if code is not None:
+        machine = load_standard(engine, code, argument, _REFINE_ENTRY, gas, item.code_hash)
+    result, used = _finish(machine, context, table.REFINE, gas, observer)
+    return result, [] if isinstance(result, WorkError) else context.exports, used
+
+
+def _code(params: ChainParams, blob: bytes | None) -> bytes | None:
+    """The code behind the metadata of a code preimage (equation 9.4); None if there is none."""
+    if blob is None:
+        return None
+    try:
+        _, end = codec(bytes, params).decode_prefix(blob)
+    except DecodeError:
+        return None
+    return blob[end:]
+
+
+def _finish(
+    machine: Machine | None,
+    context: GeneralContext,
+    calls: table.Table,
+    gas: int,
+    observer: HostCallObserver | None = None,
+) -> tuple[bytes | WorkError, int]:
+    """Run a machine to its end (function R of appendix A.8); None stands for an invalid program."""
+    if machine is None:
+        return WorkError.PANIC, 0
+    failure = run_host_calls(machine, context, calls, observer)
+    used = gas - max(machine.gas, 0)
+    return (_output(machine) if failure is None else failure), used
+
+
+def _output(machine: Machine) -> bytes:
+    """What a halted guest returns: the memory that registers 7 and 8 name, if it is readable."""
+    return machine.read(machine.get_register(7), machine.get_register(8)) or b""
+
+
+def run_host_calls(
+    machine: Machine,
+    context: GeneralContext | AccumulateContext,
+    calls: table.Table,
+    observer: HostCallObserver | None,
+) -> WorkError | None:
+    """Ψ_H (appendix A.6): run a machine to its end, serving its host calls from a table.
+
+    Returns:
+        None if the guest halted, or why it failed. A page fault counts as a panic.
+    """
+    while True:
+        reason = machine.run()
+        if reason is not ExitReason.HOST_CALL:
+            if reason is ExitReason.HALT:
+                return None
+            return WorkError.OUT_OF_GAS if reason is ExitReason.OUT_OF_GAS else WorkError.PANIC
+        gas = machine.gas - _HOST_CALL_GAS
+        machine.gas = gas
+        number = machine.exit_argument
+        if gas < 0:
+            return WorkError.OUT_OF_GAS
+        registers = machine.get_registers()
+        handler = calls.get(number)
+        result = WHAT if handler is None else handler(context, machine, registers)
+        if observer is not None:
+            observer(_served(context.service, number, machine, registers, result))
+        if result < 0:
+            if result == PANIC:
+                return WorkError.PANIC
+            machine.gas = OUT_OF_GAS
+            return WorkError.OUT_OF_GAS
+        machine.set_register(7, result)
+
+
+def _served(
+    service: int | None, number: int, machine: Machine, registers: Sequence[int], result: int
+) -> HostCall:
+    arguments = tuple(registers[7:13])
+    message = None
+    if number == table.LOG:
+        level, target_at, target_size, text_at, text_size, _ = arguments
+        target, text = machine.read(target_at, target_size), machine.read(text_at, text_size)
+        if target is not None and text is not None:
+            message = (level, target, text)
+    name = table.NAMES.get(number, str(number))
+    return HostCall(service, name, arguments, result, machine.gas, message)
