@@ -286,17 +286,15 @@ pub unsafe extern "C" fn jam_vrf_verify_batch(
                 arrays::<96>(signatures, count)?,
             )
         };
-        let verdict = (0..count)
-            .map(|index| {
-                let item = bandersnatch::Item {
-                    public: &public_keys[index],
-                    input: inputs[index],
-                    aux: messages[index],
-                    signature: &signatures[index],
-                };
-                bandersnatch::verify(&item).ok_or(index)
+        let items: Vec<_> = (0..count)
+            .map(|index| bandersnatch::Item {
+                public: &public_keys[index],
+                input: inputs[index],
+                aux: messages[index],
+                signature: &signatures[index],
             })
             .collect();
+        let verdict = bandersnatch::verify_batch(&items);
         // SAFETY: passed on from this function's own contract.
         unsafe { write_outputs(verdict, outputs, first_bad) }
     })

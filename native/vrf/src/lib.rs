@@ -12,3 +12,4 @@ pub mod reference;
 pub mod ring;
 
 mod curve;
+mod parallel;

@@ -16,20 +16,21 @@ use ark_vrf::Suite;
 use w3f_pcs::pcs::kzg::params::KzgVerifierKey;
 use w3f_pcs::pcs::RawVerifierKey;
 use w3f_plonk_common::kzg_acc::KzgAccumulator;
-use w3f_ring_proof::ring_verifier::RingVerifier;
+use w3f_ring_proof::ring_verifier::{PreparedBatchItem, RingVerifier};
 use w3f_ring_proof::{ArkTranscript, Domain};
 
 use crate::bandersnatch::{encode, input_point, output_hash, Secret, POINT};
 use crate::curve;
 use crate::curve::{blinding_product, decode_point, double_product};
+use crate::parallel;
 use crate::reference::{self, RingTable, TABLE_COUNT};
 
 /// Bytes of a ring commitment: the committed x and y coordinates, and the selector.
 pub const COMMITMENT: usize = 144;
 /// Bytes of a proof: output point, Pedersen proof (160), membership proof (592).
 pub const PROOF: usize = 784;
-/// Rings from this size on are worth a second thread.
-const PARALLEL_FROM: usize = 64;
+/// Members whose sums are worth a thread.
+const SMALLEST_CHUNK: usize = 64;
 
 type Params = w3f_ring_proof::PiopParams<Fq, BandersnatchConfig>;
 type MembershipProof = RingBareProof<Bandersnatch>;
@@ -68,17 +69,11 @@ fn contribution(table: &RingTable, first: usize, keys: &[[u8; POINT]]) -> [G1Pro
 /// Keys that are no points of the curve count as the padding point (appendix G).
 pub fn commitment(keys: &[[u8; POINT]]) -> Option<[u8; COMMITMENT]> {
     let table = RingTable::for_ring(keys.len())?;
-    let middle = if keys.len() < PARALLEL_FROM {
-        keys.len()
-    } else {
-        keys.len() / 2
-    };
-    let (low, high) = keys.split_at(middle);
-    let sums = std::thread::scope(|scope| {
-        let other = (!high.is_empty()).then(|| scope.spawn(|| contribution(&table, middle, high)));
-        let mut sums = vec![contribution(&table, 0, low)];
-        sums.extend(other.map(|thread| thread.join().expect("sums of points do not panic")));
-        sums
+    // A new validator set is seldom; large ones are worth all cores.
+    let chunk = keys.len().div_ceil(parallel::workers()).max(SMALLEST_CHUNK);
+    let chunks: Vec<_> = keys.chunks(chunk).enumerate().collect();
+    let sums = parallel::map(&chunks, |(at, chunk_keys)| {
+        contribution(&table, at * chunk, chunk_keys)
     });
     let [mut x, mut y, selector] = table.empty_ring().map(G1Projective::from);
     for [in_x, in_y] in sums {
@@ -150,36 +145,46 @@ impl Verifier {
     /// Outputs and Pedersen parts are checked one by one, membership in one pairing. When that fails
     /// each proof gets a pairing of its own, so a verdict is that of the proof alone.
     pub fn verify(&self, items: &[Item]) -> Result<Vec<[u8; 32]>, usize> {
-        let opened: Vec<Option<Opened>> = items.iter().map(open).collect();
         let mut batch = self.lock();
-        let whole: Option<Vec<&Opened>> = opened.iter().map(Option::as_ref).collect();
-        if !whole.is_some_and(|proofs| self.members_proved(&mut batch, &proofs)) {
-            let alone = |slot: &Option<Opened>| {
-                slot.as_ref()
-                    .is_some_and(|proof| self.members_proved(&mut batch, &[proof]))
-            };
-            if let Some(first_bad) = opened.iter().map(alone).position(|holds| !holds) {
+        let opened = items.iter().map(open);
+        let prepared: Vec<_> = opened
+            .map(|slot| slot.map(|proof| (prepare(&batch, &proof), proof)))
+            .collect();
+        let all_open = prepared.iter().all(Option::is_some);
+        let (members, proofs): (Vec<_>, Vec<_>) = prepared.into_iter().flatten().unzip();
+        if !(all_open && self.members_proved(&mut batch, members)) {
+            if let Some(first_bad) = self.first_bad(&mut batch, items) {
                 return Err(first_bad);
             }
         }
-        Ok(opened
-            .into_iter()
-            .flatten()
-            .map(|proof| proof.output)
-            .collect())
+        Ok(proofs.into_iter().map(|proof| proof.output).collect())
+    }
+
+    fn first_bad(
+        &self,
+        batch: &mut RingBatchVerifier<Bandersnatch>,
+        items: &[Item],
+    ) -> Option<usize> {
+        let mut holds_alone = |item: &Item| {
+            open(item).is_some_and(|proof| {
+                let prepared = prepare(batch, &proof);
+                self.members_proved(batch, vec![prepared])
+            })
+        };
+        items.iter().position(|item| !holds_alone(item))
     }
 
     fn members_proved(
         &self,
         batch: &mut RingBatchVerifier<Bandersnatch>,
-        proofs: &[&Opened],
+        proofs: Vec<Prepared>,
     ) -> bool {
         if proofs.is_empty() {
             return true;
         }
         batch.acc = KzgAccumulator::new(self.key.clone());
         for proof in proofs {
-            batch.push(proof.membership.clone(), proof.key_commitment);
+            batch.push_prepared(proof);
         }
         batch.verify()
     }
@@ -188,6 +193,13 @@ impl Verifier {
         // Every use begins with a fresh accumulator, so one left by a panic does no harm.
         self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+type Prepared = PreparedBatchItem<Bls12_381, BandersnatchConfig>;
+
+/// Replays a membership proof's transcript: all of its verification that needs no other proof.
+fn prepare(batch: &RingBatchVerifier<Bandersnatch>, proof: &Opened) -> Prepared {
+    batch.prepare(proof.membership.clone(), proof.key_commitment)
 }
 
 /// A proof whose Pedersen part holds; its membership part is decoded only.
