@@ -121,7 +121,8 @@ class SecretKey:
             aux: the message.
 
         Raises:
-            ValueError: the key at ``index`` is not this one, or the ring is malformed.
+            ValueError: the key at ``index`` is not this one, or no proof can be made for this ring
+                (malformed keys, too many, or the neutral point among them).
         """
         if first_of_wrong_length(ring_keys, 32) is not None:
             raise ValueError("a Bandersnatch key has 32 bytes")
@@ -143,7 +144,7 @@ class SecretKey:
 @functools.lru_cache(maxsize=_PROVERS)
 def _prover(ring_keys: bytes, index: int) -> Any:
     if index < 0:
-        raise ValueError("the ring has no such position")
+        raise ValueError("the ring has no prover for this position")
     handle = ffi.new("JamRingProver **")
     check(lib.jam_ring_prover_new(ring_keys, len(ring_keys) // 32, index, handle))
     return ffi.gc(handle[0], lib.jam_ring_prover_free)

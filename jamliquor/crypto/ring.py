@@ -15,7 +15,7 @@ __all__ = ["cache_info", "commitment", "prepare_uncached", "verify_batch"]
 _COMMITMENT = 144
 _PROOF = 784
 
-#: Verifiers kept, 50 KB each: the current epoch's ring, and others for forks around a change.
+#: Verifiers kept, 40 KB each: the current epoch's ring, and others for forks around a change.
 _VERIFIERS = 4
 
 

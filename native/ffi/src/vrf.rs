@@ -18,7 +18,7 @@ pub const JAM_BAD_SIGNATURE: i32 = 1;
 pub struct JamEd25519Secret(ed25519::Secret);
 /// A Bandersnatch secret key.
 pub struct JamVrfSecret(bandersnatch::Secret);
-/// A verifier of ring proofs, bound to one commitment; locks itself.
+/// A verifier of ring proofs, bound to one commitment; never changes, so threads may share it.
 pub struct JamRingVerifier(ring::Verifier);
 /// A maker of ring proofs, bound to one position of one ring.
 pub struct JamRingProver(ring::Prover);
@@ -286,17 +286,15 @@ pub unsafe extern "C" fn jam_vrf_verify_batch(
                 arrays::<96>(signatures, count)?,
             )
         };
-        let verdict = (0..count)
-            .map(|index| {
-                let item = bandersnatch::Item {
-                    public: &public_keys[index],
-                    input: inputs[index],
-                    aux: messages[index],
-                    signature: &signatures[index],
-                };
-                bandersnatch::verify(&item).ok_or(index)
+        let items: Vec<_> = (0..count)
+            .map(|index| bandersnatch::Item {
+                public: &public_keys[index],
+                input: inputs[index],
+                aux: messages[index],
+                signature: &signatures[index],
             })
             .collect();
+        let verdict = bandersnatch::verify_batch(&items);
         // SAFETY: passed on from this function's own contract.
         unsafe { write_outputs(verdict, outputs, first_bad) }
     })
@@ -482,7 +480,7 @@ pub unsafe extern "C" fn jam_ring_prover_new(
     guard(|| {
         // SAFETY: passed on from this function's own contract.
         let made = ring::Prover::new(unsafe { arrays(keys, count) }?, index)
-            .ok_or_else(|| Failure::argument("the ring has no such position"))?;
+            .ok_or_else(|| Failure::argument("the ring has no prover for this position"))?;
         // SAFETY: as above.
         unsafe { *prover = Box::into_raw(Box::new(JamRingProver(made))) };
         Ok(JAM_OK)

@@ -81,6 +81,15 @@ pub fn verify(item: &Item) -> Option<[u8; 32]> {
     (expected == challenge).then(|| output_hash(&Output::from_affine(output)))
 }
 
+/// The outputs of all signatures, or the position of the first that does not hold.
+pub fn verify_batch(items: &[Item]) -> Result<Vec<[u8; 32]>, usize> {
+    items
+        .iter()
+        .enumerate()
+        .map(|(at, item)| verify(item).ok_or(at))
+        .collect()
+}
+
 /// A secret scalar with its public key, wiped when dropped.
 pub struct Secret(pub(crate) ark_vrf::suites::bandersnatch::Secret);
 

@@ -10,12 +10,13 @@ use ark_ed_on_bls12_381_bandersnatch::{
 use ark_vrf::pedersen::PedersenSuite;
 use ark_vrf::reexports::ark_ec::twisted_edwards::TECurveConfig;
 use ark_vrf::reexports::ark_ec::{AdditiveGroup, AffineRepr, CurveGroup};
-use ark_vrf::reexports::ark_ff::{BigInteger, Field, One, PrimeField};
+use ark_vrf::reexports::ark_ff::{Field, One};
 use ark_vrf::reexports::ark_serialize::CanonicalDeserialize;
 use ark_vrf::suites::bandersnatch::BandersnatchSha512Ell2;
 
-/// Width of the signed digits for points seen once, and for the two bases whose tables are kept.
-const WINDOW: usize = 5;
+use crate::products::{digits, odd_multiples, sum_of_products, WINDOW};
+
+/// Width of the signed digits for the two bases whose tables are kept.
 const FIXED_WINDOW: usize = 8;
 
 /// The point of the curve that 32 bytes encode, if they encode one; maybe outside the subgroup.
@@ -79,21 +80,19 @@ fn blinding_table() -> &'static [EdwardsAffine] {
 /// `a·P + b·Q`.
 pub fn double_product(a: Fr, p: &EdwardsAffine, b: Fr, q: &EdwardsAffine) -> EdwardsProjective {
     let tables = (odd_multiples(p, WINDOW), odd_multiples(q, WINDOW));
-    sum_of_products(
-        [
-            (digits(a, WINDOW), &tables.0),
-            (digits(b, WINDOW), &tables.1),
-        ],
-        [],
-    )
+    let terms = [
+        (digits(a, WINDOW), &tables.0[..]),
+        (digits(b, WINDOW), &tables.1),
+    ];
+    sum_of_products(&terms, &[])
 }
 
 /// `a·G + b·Q` for the group's generator `G`.
 pub fn generator_product(a: Fr, b: Fr, q: &EdwardsAffine) -> EdwardsProjective {
     let table = odd_multiples(q, WINDOW);
     sum_of_products(
-        [(digits(b, WINDOW), &table)],
-        [(digits(a, FIXED_WINDOW), generator_table())],
+        &[(digits(b, WINDOW), &table)],
+        &[(digits(a, FIXED_WINDOW), generator_table())],
     )
 }
 
@@ -104,61 +103,7 @@ pub fn blinding_product(a: Fr, b: Fr, c: Fr, q: &EdwardsAffine) -> EdwardsProjec
         (digits(a, FIXED_WINDOW), generator_table()),
         (digits(b, FIXED_WINDOW), blinding_table()),
     ];
-    sum_of_products([(digits(c, WINDOW), &table)], fixed)
-}
-
-/// `P, 3P, 5P, ...`: what signed digits of `window` bits select from.
-fn odd_multiples(point: &EdwardsAffine, window: usize) -> Vec<EdwardsProjective> {
-    let first = point.into_group();
-    let double = first.double();
-    std::iter::successors(Some(first), |last| Some(*last + double))
-        .take(1 << (window - 2))
-        .collect()
-}
-
-/// Signed digits of a scalar, least significant first: each zero or odd, below `2^(window - 1)`.
-fn digits(scalar: Fr, window: usize) -> Vec<i64> {
-    scalar
-        .into_bigint()
-        .find_wnaf(window)
-        .expect("the window is within the library's bounds")
-}
-
-fn pick<P: Copy + std::ops::Neg<Output = P>>(table: &[P], digit: i64) -> P {
-    let multiple = table[digit.unsigned_abs() as usize / 2];
-    if digit < 0 {
-        -multiple
-    } else {
-        multiple
-    }
-}
-
-/// Sum of products, one chain of doublings for all: each term is a scalar's digits and the odd
-/// multiples of its point.
-fn sum_of_products<const N: usize, const M: usize>(
-    terms: [(Vec<i64>, &Vec<EdwardsProjective>); N],
-    fixed_terms: [(Vec<i64>, &[EdwardsAffine]); M],
-) -> EdwardsProjective {
-    let lengths = terms.iter().map(|(digits, _)| digits.len());
-    let length = lengths
-        .chain(fixed_terms.iter().map(|(digits, _)| digits.len()))
-        .max();
-    let digit_at = |digits: &[i64], position| digits.get(position).copied().filter(|d| *d != 0);
-    let mut sum = EdwardsProjective::ZERO;
-    for position in (0..length.unwrap_or(0)).rev() {
-        sum.double_in_place();
-        for (digits, table) in &terms {
-            if let Some(digit) = digit_at(digits, position) {
-                sum += pick(table, digit);
-            }
-        }
-        for (digits, table) in &fixed_terms {
-            if let Some(digit) = digit_at(digits, position) {
-                sum += pick(table, digit);
-            }
-        }
-    }
-    sum
+    sum_of_products(&[(digits(c, WINDOW), &table)], &fixed)
 }
 
 #[cfg(test)]

@@ -12,3 +12,6 @@ pub mod reference;
 pub mod ring;
 
 mod curve;
+mod membership;
+mod parallel;
+mod products;

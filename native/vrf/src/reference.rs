@@ -12,12 +12,9 @@ use w3f_pcs::pcs::kzg::urs::URS;
 /// points of G2, uncompressed.
 const POWERS: &[u8] = include_bytes!("../data/zcash-powers-of-tau-2-11.bin");
 
-/// Number of domain sizes with a table.
-pub const TABLE_COUNT: usize = 3;
-
 /// For each domain size: the commitment of the ring without keys (x, y, selector), then the Lagrange
 /// points of the positions that keys can take; uncompressed. Made by `examples/ring_tables.rs`.
-const TABLES: [(usize, &[u8]); TABLE_COUNT] = [
+const TABLES: [(usize, &[u8]); 3] = [
     (512, include_bytes!("../data/ring-512.bin")),
     (1024, include_bytes!("../data/ring-1024.bin")),
     (2048, include_bytes!("../data/ring-2048.bin")),
@@ -64,8 +61,6 @@ pub fn prover_string(domain_size: usize) -> URS<Bls12_381> {
 /// Precomputed points for rings over one domain.
 pub struct RingTable {
     pub domain_size: usize,
-    /// Position among the tables, below [`TABLE_COUNT`].
-    pub index: usize,
     bytes: &'static [u8],
 }
 
@@ -74,13 +69,8 @@ impl RingTable {
     pub fn for_ring(ring_size: usize) -> Option<Self> {
         TABLES
             .into_iter()
-            .enumerate()
-            .find(|(_, (domain_size, _))| ring_size + OVERHEAD <= *domain_size)
-            .map(|(index, (domain_size, bytes))| RingTable {
-                domain_size,
-                index,
-                bytes,
-            })
+            .find(|(domain_size, _)| ring_size + OVERHEAD <= *domain_size)
+            .map(|(domain_size, bytes)| RingTable { domain_size, bytes })
     }
 
     /// Commitments of the ring whose every key is the padding point: x, y, selector.

@@ -1,38 +1,28 @@
 //! The ring VRF over Bandersnatch: 784-byte proofs of appendix G, ring commitments, provers.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-use ark_bls12_381::{Bls12_381, G1Projective};
-use ark_ed_on_bls12_381_bandersnatch::{BandersnatchConfig, EdwardsAffine, Fq, Fr};
+use ark_bls12_381::G1Projective;
+use ark_ed_on_bls12_381_bandersnatch::{EdwardsAffine, Fq, Fr};
 use ark_vrf::pedersen::PedersenSuite;
 use ark_vrf::reexports::ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_vrf::reexports::ark_serialize::CanonicalDeserialize;
-use ark_vrf::ring::{
-    Prover as _, RingBareProof, RingBatchVerifier, RingCommitment, RingProofParams, RingProver,
-    RingSuite, RingVerifierKey,
-};
+use ark_vrf::ring::{Prover as _, RingCommitment, RingProofParams, RingProver, RingSuite};
 use ark_vrf::suites::bandersnatch::{BandersnatchSha512Ell2 as Bandersnatch, Output};
 use ark_vrf::Suite;
-use w3f_pcs::pcs::kzg::params::KzgVerifierKey;
-use w3f_pcs::pcs::RawVerifierKey;
-use w3f_plonk_common::kzg_acc::KzgAccumulator;
-use w3f_ring_proof::ring_verifier::RingVerifier;
-use w3f_ring_proof::{ArkTranscript, Domain};
+use w3f_ring_proof::{Domain, PiopParams};
 
 use crate::bandersnatch::{encode, input_point, output_hash, Secret, POINT};
 use crate::curve;
 use crate::curve::{blinding_product, decode_point, double_product};
-use crate::reference::{self, RingTable, TABLE_COUNT};
+use crate::membership::{Claim, MembershipProof, MembershipVerifier};
+use crate::parallel;
+use crate::reference::{self, RingTable};
 
 /// Bytes of a ring commitment: the committed x and y coordinates, and the selector.
 pub const COMMITMENT: usize = 144;
 /// Bytes of a proof: output point, Pedersen proof (160), membership proof (592).
 pub const PROOF: usize = 784;
-/// Rings from this size on are worth a second thread.
-const PARALLEL_FROM: usize = 64;
-
-type Params = w3f_ring_proof::PiopParams<Fq, BandersnatchConfig>;
-type MembershipProof = RingBareProof<Bandersnatch>;
+/// Members whose sums are worth a thread.
+const SMALLEST_CHUNK: usize = 64;
 
 /// One claim about a ring: `proof` over context `input` and message `aux`.
 #[derive(Clone, Copy)]
@@ -68,17 +58,11 @@ fn contribution(table: &RingTable, first: usize, keys: &[[u8; POINT]]) -> [G1Pro
 /// Keys that are no points of the curve count as the padding point (appendix G).
 pub fn commitment(keys: &[[u8; POINT]]) -> Option<[u8; COMMITMENT]> {
     let table = RingTable::for_ring(keys.len())?;
-    let middle = if keys.len() < PARALLEL_FROM {
-        keys.len()
-    } else {
-        keys.len() / 2
-    };
-    let (low, high) = keys.split_at(middle);
-    let sums = std::thread::scope(|scope| {
-        let other = (!high.is_empty()).then(|| scope.spawn(|| contribution(&table, middle, high)));
-        let mut sums = vec![contribution(&table, 0, low)];
-        sums.extend(other.map(|thread| thread.join().expect("sums of points do not panic")));
-        sums
+    // A new validator set is seldom; large ones are worth all cores.
+    let chunk = keys.len().div_ceil(parallel::workers()).max(SMALLEST_CHUNK);
+    let chunks: Vec<_> = keys.chunks(chunk).enumerate().collect();
+    let sums = parallel::map(&chunks, |(at, chunk_keys)| {
+        contribution(&table, at * chunk, chunk_keys)
     });
     let [mut x, mut y, selector] = table.empty_ring().map(G1Projective::from);
     for [in_x, in_y] in sums {
@@ -89,43 +73,8 @@ pub fn commitment(keys: &[[u8; POINT]]) -> Option<[u8; COMMITMENT]> {
     Some(encode(&[affine[0], affine[1], affine[2]]))
 }
 
-/// Parameters of the proof system over a domain.
-fn params(domain: Domain<Fq>) -> Params {
-    Params::setup(
-        domain,
-        Bandersnatch::BLINDING_BASE,
-        Bandersnatch::ACCUMULATOR_BASE,
-        Bandersnatch::PADDING,
-    )
-}
-
-/// Parameters for verifiers, made once for each domain size.
-///
-/// The columns of a domain serve provers only and weigh 1.2 MB for a full ring, once in every
-/// verifier: those of a tiny domain take their place.
-fn verifier_params(table: &RingTable) -> Params {
-    static SLIM: [OnceLock<Params>; TABLE_COUNT] = [const { OnceLock::new() }; TABLE_COUNT];
-    SLIM[table.index]
-        .get_or_init(|| {
-            let (mut domain, tiny) = (Domain::new(table.domain_size, true), Domain::new(16, true));
-            domain.not_last_row = tiny.not_last_row;
-            domain.l_first = tiny.l_first;
-            domain.l_last = tiny.l_last;
-            params(domain)
-        })
-        .clone()
-}
-
-fn transcript() -> ArkTranscript {
-    ArkTranscript::new(Bandersnatch::SUITE_ID)
-}
-
 /// Verifies proofs against one ring, given by its commitment.
-pub struct Verifier {
-    /// The library's preparation of a proof and its accumulator are one value, hence the lock.
-    batch: Mutex<RingBatchVerifier<Bandersnatch>>,
-    key: KzgVerifierKey<Bls12_381>,
-}
+pub struct Verifier(MembershipVerifier);
 
 impl Verifier {
     /// The verifier for a commitment to a ring of `ring_size` keys, or nothing when the bytes are no
@@ -134,15 +83,10 @@ impl Verifier {
         let table = RingTable::for_ring(ring_size)?;
         let commitment =
             RingCommitment::<Bandersnatch>::deserialize_compressed(&commitment[..]).ok()?;
-        let raw_key = reference::verifier_key();
-        let key = raw_key.prepare();
-        let ring_key =
-            RingVerifierKey::<Bandersnatch>::from_commitment_and_kzg_vk(commitment, raw_key);
-        let verifier = RingVerifier::init(ring_key, verifier_params(&table), transcript());
-        Some(Verifier {
-            batch: Mutex::new(verifier.kzg_batch_verifier()),
-            key,
-        })
+        Some(Verifier(MembershipVerifier::new(
+            commitment,
+            table.domain_size,
+        )))
     }
 
     /// The outputs of all proofs, or the position of the first that does not hold.
@@ -150,84 +94,51 @@ impl Verifier {
     /// Outputs and Pedersen parts are checked one by one, membership in one pairing. When that fails
     /// each proof gets a pairing of its own, so a verdict is that of the proof alone.
     pub fn verify(&self, items: &[Item]) -> Result<Vec<[u8; 32]>, usize> {
-        let opened: Vec<Option<Opened>> = items.iter().map(open).collect();
-        let mut batch = self.lock();
-        let whole: Option<Vec<&Opened>> = opened.iter().map(Option::as_ref).collect();
-        if !whole.is_some_and(|proofs| self.members_proved(&mut batch, &proofs)) {
-            let alone = |slot: &Option<Opened>| {
-                slot.as_ref()
-                    .is_some_and(|proof| self.members_proved(&mut batch, &[proof]))
-            };
-            if let Some(first_bad) = opened.iter().map(alone).position(|holds| !holds) {
+        let opened: Vec<_> = items.iter().map_while(|item| self.open(item)).collect();
+        let (outputs, claims): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+        if !self.0.all_hold(&claims) {
+            let alone = |claim| !self.0.all_hold(std::slice::from_ref(claim));
+            if let Some(first_bad) = claims.iter().position(alone) {
                 return Err(first_bad);
             }
         }
-        Ok(opened
-            .into_iter()
-            .flatten()
-            .map(|proof| proof.output)
-            .collect())
-    }
-
-    fn members_proved(
-        &self,
-        batch: &mut RingBatchVerifier<Bandersnatch>,
-        proofs: &[&Opened],
-    ) -> bool {
-        if proofs.is_empty() {
-            return true;
+        if outputs.len() < items.len() {
+            return Err(outputs.len());
         }
-        batch.acc = KzgAccumulator::new(self.key.clone());
-        for proof in proofs {
-            batch.push(proof.membership.clone(), proof.key_commitment);
-        }
-        batch.verify()
+        Ok(outputs)
     }
 
-    fn lock(&self) -> MutexGuard<'_, RingBatchVerifier<Bandersnatch>> {
-        // Every use begins with a fresh accumulator, so one left by a panic does no harm.
-        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The output of a proof whose Pedersen part holds (specification, section 3.3), and what its
+    /// membership part claims.
+    fn open(&self, item: &Item) -> Option<([u8; 32], Claim)> {
+        let (pedersen, membership) = item.proof.split_at(6 * POINT);
+        let mut parts = pedersen
+            .chunks_exact(POINT)
+            .map(|part| part.try_into().ok());
+        let mut next = || -> Option<&[u8; POINT]> { parts.next()? };
+        let output = decode_point(next()?)?;
+        let key_commitment = decode_point(next()?)?;
+        let commitment = decode_point(next()?)?;
+        let output_commitment = decode_point(next()?)?;
+        let response = Fr::deserialize_compressed(&next()?[..]).ok()?;
+        let blinding_response = Fr::deserialize_compressed(&next()?[..]).ok()?;
+        let membership = MembershipProof::deserialize_compressed(membership).ok()?;
+
+        let input = input_point(item.input);
+        let hashed = [
+            &key_commitment,
+            &input.0,
+            &output,
+            &commitment,
+            &output_commitment,
+        ];
+        let challenge = Bandersnatch::challenge(&hashed, item.aux);
+        let holds = double_product(response, &input.0, -challenge, &output) == output_commitment
+            && blinding_product(response, blinding_response, -challenge, &key_commitment)
+                == commitment;
+        let claim = || self.0.claim(membership, key_commitment);
+        holds.then(|| (output_hash(&Output::from_affine(output)), claim()))
     }
-}
-
-/// A proof whose Pedersen part holds; its membership part is decoded only.
-struct Opened {
-    output: [u8; 32],
-    key_commitment: EdwardsAffine,
-    membership: MembershipProof,
-}
-
-/// Decodes a proof and checks its Pedersen part (specification, section 3.3).
-fn open(item: &Item) -> Option<Opened> {
-    let mut parts = item
-        .proof
-        .chunks_exact(POINT)
-        .map(|part| part.try_into().expect("32 bytes"));
-    let mut next = || parts.next().expect("a proof has 24 parts");
-    let output = decode_point(next())?;
-    let key_commitment = decode_point(next())?;
-    let commitment = decode_point(next())?;
-    let output_commitment = decode_point(next())?;
-    let response = Fr::deserialize_compressed(&next()[..]).ok()?;
-    let blinding_response = Fr::deserialize_compressed(&next()[..]).ok()?;
-    let membership = MembershipProof::deserialize_compressed(&item.proof[6 * POINT..]).ok()?;
-
-    let input = input_point(item.input);
-    let hashed = [
-        &key_commitment,
-        &input.0,
-        &output,
-        &commitment,
-        &output_commitment,
-    ];
-    let challenge = Bandersnatch::challenge(&hashed, item.aux);
-    let holds = double_product(response, &input.0, -challenge, &output) == output_commitment
-        && blinding_product(response, blinding_response, -challenge, &key_commitment) == commitment;
-    holds.then(|| Opened {
-        output: output_hash(&Output::from_affine(output)),
-        key_commitment,
-        membership,
-    })
 }
 
 /// Makes proofs for one position of one ring.
@@ -240,13 +151,24 @@ pub struct Prover {
 
 impl Prover {
     /// The prover for the key at `index`, or nothing when the position or the ring does not exist.
+    ///
+    /// Nothing as well when a member's key is the neutral point: the proof system adds affine points
+    /// and cannot represent it, though others may hold proofs against its commitment.
     pub fn new(keys: &[[u8; POINT]], index: usize) -> Option<Self> {
-        let domain_size = RingTable::for_ring(keys.len())?.domain_size;
+        let table = RingTable::for_ring(keys.len())?;
         let members = members(keys);
         let member = *members.get(index)?;
+        if members.iter().any(EdwardsAffine::is_zero) {
+            return None;
+        }
         let params = RingProofParams::<Bandersnatch> {
-            pcs: reference::prover_string(domain_size),
-            piop: params(Domain::new(domain_size, true)),
+            pcs: reference::prover_string(table.domain_size),
+            piop: PiopParams::setup(
+                Domain::new(table.domain_size, true),
+                Bandersnatch::BLINDING_BASE,
+                Bandersnatch::ACCUMULATOR_BASE,
+                Bandersnatch::PADDING,
+            ),
         };
         let prover = params.prover(params.prover_key(&members), index);
         Some(Prover { prover, member })

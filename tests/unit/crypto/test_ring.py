@@ -160,3 +160,11 @@ def test_malformed_rings_are_the_caller_s_error() -> None:
     for index in (1, 6, -1):
         with pytest.raises(ValueError, match=r"position"):
             secret(0).prove(keys(6), index, b"", b"")
+
+
+def test_a_ring_with_the_neutral_point_has_a_root_and_no_prover() -> None:
+    neutral = b"\1" + bytes(31)
+    members = [*keys(5), neutral]
+    assert ring.commitment(members) not in (ring.commitment(keys(5)), ring.commitment(keys(6)))
+    with pytest.raises(ValueError, match="prover"):
+        secret(0).prove(members, 0, b"", b"")
