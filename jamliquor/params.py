@@ -86,6 +86,7 @@ TINY = ChainParams(
     max_block_tickets=3,
     rotation_period=4,
     preimage_expunge_period=32,
+    max_lookup_anchor_age=24,
     block_accumulation_gas=20_000_000,
     refine_gas=1_000_000_000,
     segment_pieces=1_026,

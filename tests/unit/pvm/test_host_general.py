@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jamliquor.params import FULL, TINY
+from jamliquor.pvm.host import table
 from jamliquor.pvm.host.codes import FULL as STORAGE_FULL
 from jamliquor.pvm.host.codes import NONE, WHAT
 from jamliquor.pvm.host.context import AccumulateContext
 from jamliquor.pvm.host.fetch import constants
 from jamliquor.pvm.invocations import run_host_calls
-from jamliquor.pvm.host import table
 from jamliquor.state import keys
 from jamliquor.state.accounts import threshold
 from jamliquor.types.accumulation import DeferredTransfer, Operand
