@@ -97,7 +97,7 @@ def accumulate(
         staging=block.chain.staging,
         authorization_queues=block.chain.queues,
         ready_queue=queue.next_queue(ready_queue, queued, accumulated, phase, slot - prior_slot),
-        history=(*history[1:], accumulated),
+        history=queue.next_history(history, accumulated),
         outputs=tuple(AccumulationOutput(*output) for output in sorted(block.outputs)),
         statistics=statistics,
     )

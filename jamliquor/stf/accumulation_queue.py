@@ -10,6 +10,7 @@ from jamliquor.types.work import WorkReport
 __all__ = [
     "accumulatable",
     "edit",
+    "next_history",
     "next_queue",
     "package_hashes",
     "partition",
@@ -113,7 +114,7 @@ def package_hashes(reports: Iterable[WorkReport]) -> frozenset[bytes]:
 def next_queue(
     ready_queue: ReadyQueue, queued: Waiting, accumulated: Collection[bytes], phase: int, elapsed: int
 ) -> ReadyQueue:
-    """The ready queue after the block (section 12.3).
+    """The ready queue after the block (section 12.3); the same object if nothing changes.
 
     Args:
         accumulated: the packages accumulated in this block.
@@ -130,4 +131,12 @@ def next_queue(
             items[place] = ()
         elif accumulated and items[place]:
             items[place] = tuple(edit(items[place], accumulated))
-    return tuple(items)
+    after = tuple(items)
+    return ready_queue if after == ready_queue else after
+
+
+def next_history(history: AccumulationHistory, accumulated: frozenset[bytes]) -> AccumulationHistory:
+    """The history with this block's packages added and the oldest forgotten (section 12.3);
+    the same object if nothing changes."""
+    after = (*history[1:], accumulated)
+    return history if after == history else after
