@@ -23,7 +23,7 @@ from jamliquor.pvm.host.context import (
 from jamliquor.pvm.host.fetch import FetchSource
 from jamliquor.pvm.machine import ExitReason, Machine
 from jamliquor.state.accounts import Accounts, AccountsView, Draft, credited
-from jamliquor.types.accumulation import DeferredTransfer, Operand
+from jamliquor.types.accumulation import AccumulationInput, DeferredTransfer
 from jamliquor.types.work import WorkError, WorkPackage
 
 __all__ = [
@@ -40,6 +40,8 @@ _HOST_CALL_GAS: Final = 10
 _ACCUMULATE_ENTRY: Final = 5
 _REFINE_ENTRY: Final = 0
 _OUTPUT_HASH: Final = 32
+_LOG_LIMIT: Final = 4096
+"""Octets of a log message, and of its target, that an observer is shown."""
 
 
 class HostCall(NamedTuple):
@@ -89,7 +91,7 @@ def accumulate_service(
     *,
     service: int,
     gas: int,
-    inputs: Sequence[Operand | DeferredTransfer],
+    inputs: Sequence[AccumulationInput],
 ) -> Outcome:
     """Ψ_A (appendix B.4): accumulate one service, on accounts that stay as they are.
 
@@ -127,9 +129,8 @@ def accumulate_service(
     used = gas - max(machine.gas, 0)
     if failure is not None:
         return context.outcome(used, None)
-    # Only an output of a hash's size means anything, so no other is copied.
-    output = _output(machine) if machine.get_register(8) == _OUTPUT_HASH else b""
-    return context.outcome(used, output)
+    # Only an output of a hash's size means anything.
+    return context.outcome(used, _output(machine, _OUTPUT_HASH + 1))
 
 
 def is_authorized(
@@ -241,17 +242,26 @@ def _finish(
     gas: int,
     observer: HostCallObserver | None = None,
 ) -> tuple[bytes | WorkError, int]:
-    """Run a machine to its end (function R of appendix A.8); None stands for an invalid program."""
+    """Run a machine to its end (function R of appendix A.8); None stands for an invalid program.
+
+    An output larger than a report may hold is cut behind the octet that makes it too large.
+    """
     if machine is None:
         return WorkError.PANIC, 0
     failure = run_host_calls(machine, context, calls, observer)
     used = gas - max(machine.gas, 0)
-    return (_output(machine) if failure is None else failure), used
+    limit = context.params.max_report_variable_size + 1
+    return (_output(machine, limit) if failure is None else failure), used
 
 
-def _output(machine: Machine) -> bytes:
-    """What a halted guest returns: the memory that registers 7 and 8 name, if it is readable."""
-    return machine.read(machine.get_register(7), machine.get_register(8)) or b""
+def _output(machine: Machine, limit: int) -> bytes:
+    """What a halted guest returns: the memory that registers 7 and 8 name, if all of it is readable."""
+    address, size = machine.get_register(7), machine.get_register(8)
+    if size > limit:
+        if not machine.is_readable(address, size):
+            return b""
+        size = limit
+    return machine.read(address, size) or b""
 
 
 def run_host_calls(
@@ -293,11 +303,18 @@ def _served(
     service: int | None, number: int, machine: Machine, registers: Sequence[int], result: int
 ) -> HostCall:
     arguments = tuple(registers[7:13])
-    message = None
-    if number == table.LOG:
-        level, target_at, target_size, text_at, text_size, _ = arguments
-        target, text = machine.read(target_at, target_size), machine.read(text_at, text_size)
-        if target is not None and text is not None:
-            message = (level, target, text)
+    message = _log_message(machine, arguments) if number == table.LOG else None
     name = table.NAMES.get(number, str(number))
     return HostCall(service, name, arguments, result, machine.gas, message)
+
+
+def _log_message(machine: Machine, arguments: Sequence[int]) -> tuple[int, bytes, bytes] | None:
+    """What a ``log`` call says (JIP-1), cut to a bearable length; None if it is not readable."""
+    level, target, target_size, text, text_size, _ = arguments
+    if not (machine.is_readable(target, target_size) and machine.is_readable(text, text_size)):
+        return None
+    parts = [
+        machine.read(address, min(size, _LOG_LIMIT)) or b""
+        for address, size in ((target, target_size), (text, text_size))
+    ]
+    return level, parts[0], parts[1]

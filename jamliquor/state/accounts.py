@@ -227,6 +227,14 @@ class Draft(AccountsView):
         key = keys.request(service, length, preimage_hash)
         self._new_entries[key] = None if times is None else self._times.encode(times)
 
+    def discard(self, service: int) -> None:
+        """Forget, once and for all, what was changed about a service before the checkpoint."""
+        self.records.pop(service, None)
+        # The service's octets alternate with those of the hash (appendix D.1).
+        mark = service.to_bytes(4, "little")
+        for key in [key for key in self.entries if key[0:8:2] == mark]:
+            del self.entries[key]
+
     def checkpoint(self) -> None:
         """Make everything so far what :meth:`rollback` returns to."""
         self.records.update(self._new_records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jamliquor.errors import AccumulationError
 from jamliquor.params import ChainParams
@@ -12,13 +12,15 @@ from jamliquor.pvm.host.context import Chain, Outcome
 from jamliquor.pvm.invocations import AccumulateInvocation, HostCallObserver, accumulate_service
 from jamliquor.state.accounts import Accounts
 from jamliquor.stf import accumulation_queue as queue
-from jamliquor.types.accumulation import DeferredTransfer, Operand
+from jamliquor.types.accumulation import AccumulationInput, DeferredTransfer, Operand
 from jamliquor.types.state import (
     AccumulationHistory,
     AccumulationOutput,
     AccumulationOutputs,
+    AuthorizationQueues,
     Privileges,
     ReadyQueue,
+    ValidatorSet,
 )
 from jamliquor.types.work import WorkReport
 
@@ -38,8 +40,8 @@ class AccumulationResult(NamedTuple):
 
     changes: dict[bytes, bytes | None]
     privileges: Privileges
-    staging: Any
-    authorization_queues: Any
+    staging: ValidatorSet
+    authorization_queues: AuthorizationQueues
     ready_queue: ReadyQueue
     history: AccumulationHistory
     outputs: AccumulationOutputs
@@ -57,8 +59,8 @@ def accumulate(
     ready_queue: ReadyQueue,
     history: AccumulationHistory,
     privileges: Privileges,
-    staging: Any,
-    authorization_queues: Any,
+    staging: ValidatorSet,
+    authorization_queues: AuthorizationQueues,
     get: Callable[[bytes], bytes | None],
     trace: HostCallObserver | None = None,
 ) -> AccumulationResult:
@@ -204,10 +206,10 @@ def _affordable(reports: Sequence[WorkReport], start: int, gas: int) -> int:
 
 def _work(
     transfers: Sequence[DeferredTransfer], reports: Sequence[WorkReport], free: Mapping[int, int]
-) -> tuple[dict[int, int], dict[int, list[Operand | DeferredTransfer]]]:
+) -> tuple[dict[int, int], dict[int, list[AccumulationInput]]]:
     """Gas and inputs of each service of a round, transfers first (equation 12.24)."""
     gas = dict(free)
-    inputs: dict[int, list[Operand | DeferredTransfer]] = {service: [] for service in free}
+    inputs: dict[int, list[AccumulationInput]] = {service: [] for service in free}
     for transfer in transfers:
         service = transfer.destination
         gas[service] = gas.get(service, 0) + transfer.gas

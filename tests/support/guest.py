@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from jamliquor.pvm.machine import Access, ExitReason
 
 HEAP = 0x2_0000
-"""Address of writable memory, 64 KiB."""
+"""Address of writable memory."""
+HEAP_SIZE = 0x2_0000
 CONSTANT = 0x8_0000
 """Address of read-only memory, 4 KiB."""
 NOWHERE = 0x1_0000_0000_0000
@@ -27,7 +28,7 @@ class ScriptedMachine:
         self.gas = gas
         self.pc = self.next_pc = 0
         self.exit_argument = 0
-        self.memory = {HEAP: bytearray(0x1_0000), CONSTANT: bytearray(0x1000)}
+        self.memory = {HEAP: bytearray(HEAP_SIZE), CONSTANT: bytearray(0x1000)}
         self.writable = {HEAP}
         self.returned: list[int] = []
         """Register 7 after each call."""
@@ -97,3 +98,14 @@ class ScriptedMachine:
 
     def zero_pages(self, first_page: int, count: int) -> None:
         raise NotImplementedError
+
+
+class BoundlessMachine(ScriptedMachine):
+    """Also has memory for everything, of which more than 64 KiB at once must not be copied."""
+
+    def read(self, address: int, length: int) -> bytes | None:
+        assert length <= 1 << 16, "too much memory is copied"
+        return super().read(address, length) or bytes(length)
+
+    def is_readable(self, address: int, length: int) -> bool:
+        return address + length <= 1 << 32

@@ -93,9 +93,10 @@ def call(
     memory: Mapping[int, bytes] | None = None,
     gas: int = GAS,
     calls: table.Table = table.ACCUMULATE,
+    kind: type[ScriptedMachine] = ScriptedMachine,
 ) -> Served:
     """Make one host call with registers from 7 on, and octets put into memory before."""
-    machine = ScriptedMachine([(NUMBERS[name], arguments)], gas)
+    machine = kind([(NUMBERS[name], arguments)], gas)
     for address, data in (memory or {}).items():
         machine.initialize(address, data)
     failure = run_host_calls(machine, context, calls, None)

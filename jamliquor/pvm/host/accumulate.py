@@ -15,6 +15,7 @@ from jamliquor.pvm.host.codes import (
     CORE,
     FULL,
     HUH,
+    LARGE,
     LOW,
     NONE,
     OK,
@@ -47,31 +48,42 @@ __all__ = [
 ]
 
 _INDICES: Final = 2**32
-_GAS_ENTRY: Final = struct.Struct("<IQ")
+_FREE_GAS: Final = struct.Struct("<IQ")
 _VALIDATOR_OCTETS: Final = 336
 _TOO_LONG: Final = 2**64 - 1
 """A length that no memory has."""
 
 
 def bless(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
-    """``bless``: name the privileged services."""
+    """``bless``: name the privileged services.
+
+    The free gas that a service other than the manager names is not even read: it never counts
+    (equation 12.19), nor can it be seen.
+    """
     cores = context.params.core_count
     manager, delegator, registrar = r[7], r[9], r[10]
     assigners = guest.read(r[8], 4 * cores)
-    gas = guest.read(r[11], min(_GAS_ENTRY.size * r[12], _TOO_LONG))
-    if assigners is None or gas is None:
+    size = min(_FREE_GAS.size * r[12], _TOO_LONG)
+    if assigners is None or not guest.is_readable(r[11], size):
         return PANIC
     if manager >= _INDICES or delegator >= _INDICES or registrar >= _INDICES:
         return WHO
-    privileges = Privileges(
-        manager,
-        struct.unpack(f"<{cores}I", assigners),
-        delegator,
-        registrar,
-        dict(sorted(dict(_GAS_ENTRY.iter_unpack(gas)).items())),
-    )
+    free = context.chain.privileges.always_accumulate
+    if context.is_manager:
+        free = _free_gas(guest, r[11], size)
+    privileges = Privileges(manager, struct.unpack(f"<{cores}I", assigners), delegator, registrar, free)
     context.chain = context.chain._replace(privileges=privileges)
     return OK
+
+
+def _free_gas(guest: Machine, address: int, size: int) -> dict[int, int]:
+    """Services and their gas from readable memory, by service; of equal ones the last counts."""
+    free: dict[int, int] = {}
+    piece = LARGE // _FREE_GAS.size * _FREE_GAS.size
+    for at in range(0, size, piece):
+        data = guest.read(address + at, min(piece, size - at))
+        free.update(_FREE_GAS.iter_unpack(data or b""))
+    return dict(sorted(free.items()))
 
 
 def assign(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
@@ -287,14 +299,21 @@ def yield_(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
 def provide(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
     """``provide``: supply a preimage that a service has asked for."""
     service = context.service if r[7] == SELF else r[7]
-    data = guest.read(r[8], r[9])
+    size = r[9]
+    accounts = context.accounts
+    account = accounts.account(service)
+    if size > LARGE and (account is None or REQUEST_OCTETS + size > account.octets):
+        # The service has asked for nothing of this size.
+        if not guest.is_readable(r[8], size):
+            return PANIC
+        return WHO if account is None else HUH
+    data = guest.read(r[8], size)
     if data is None:
         return PANIC
-    accounts = context.accounts
-    if accounts.account(service) is None:
+    if account is None:
         return WHO
     preimage_hash = blake2b(data)
-    if accounts.request(service, preimage_hash, len(data)) != ():
+    if accounts.request(service, preimage_hash, size) != ():
         return HUH
     if (service, preimage_hash) in context.provisions:
         return HUH

@@ -41,3 +41,7 @@ SELF: Final = 2**64 - 1
 
 MAX_GAS: Final = 2**63 - 1
 """The most gas an engine counts; what is beyond (the paper allows 2^64 - 1) cannot be used up."""
+
+LARGE: Final = 1 << 16
+"""Octets above which a guest's memory is looked at before it is copied: untouched pages cost a guest
+nothing, but a copy of them would cost this host."""

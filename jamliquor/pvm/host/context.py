@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from jamliquor.codec.runtime import encode_natural
 from jamliquor.crypto.hashing import blake2b
@@ -12,7 +12,7 @@ from jamliquor.pvm.host.fetch import FetchSource
 from jamliquor.pvm.machine import Machine
 from jamliquor.state.accounts import AccountsView, Draft
 from jamliquor.types.accumulation import DeferredTransfer
-from jamliquor.types.state import Privileges, ServiceAccount
+from jamliquor.types.state import AuthorizationQueues, Privileges, ServiceAccount, ValidatorSet
 
 __all__ = [
     "AccumulateContext",
@@ -84,12 +84,12 @@ class Chain(NamedTuple):
     """The state beside accounts that accumulation may change (equation 12.16).
 
     Attributes:
-        staging: the validators of the epoch after the next, a ``ValidatorSet``.
-        queues: the authorization queues, an ``AuthorizationQueues``.
+        staging: the validators of the epoch after the next.
+        queues: the authorization queues, by core.
     """
 
-    staging: Any
-    queues: Any
+    staging: ValidatorSet
+    queues: AuthorizationQueues
     privileges: Privileges
 
 
@@ -129,6 +129,9 @@ class AccumulateContext:
 
     The attributes are the regular dimension; :meth:`checkpoint` makes the exceptional one equal to
     it, :meth:`outcome` collapses the two. Neither copies what did not change.
+
+    Attributes:
+        is_manager: whether the service was the manager when its accumulation began.
     """
 
     __slots__ = (
@@ -138,6 +141,7 @@ class AccumulateContext:
         "chain",
         "created",
         "entropy",
+        "is_manager",
         "params",
         "provisions",
         "service",
@@ -163,6 +167,7 @@ class AccumulateContext:
         self.service = service
         self.accounts = accounts
         self.chain = chain
+        self.is_manager = service == chain.privileges.manager
         self.slot = slot
         self.entropy = entropy
         self.transfers: list[DeferredTransfer] = []
@@ -230,10 +235,17 @@ class AccumulateContext:
             if len(output) == 32:
                 self.yielded = output
             self.accounts.checkpoint()
+        created = []
+        for service in self.created:
+            if self.accounts.existed(service):
+                # Ejected and made anew: the union of equation 12.19 keeps it as it was.
+                self.accounts.discard(service)
+            else:
+                created.append(service)
         return Outcome(
             self.accounts.records,
             self.accounts.entries,
-            tuple(self.created),
+            tuple(created),
             self.chain,
             tuple(self.transfers),
             self.yielded,

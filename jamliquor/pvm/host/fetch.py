@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from jamliquor.codec import codec
 from jamliquor.codec.runtime import encode_natural
@@ -83,7 +83,7 @@ class FetchSource:
         item_index: int | None = None,
         imports: Sequence[Sequence[bytes]] | None = None,
         extrinsics: Sequence[Sequence[bytes]] | None = None,
-        inputs: Sequence[Any] | None = None,
+        inputs: Sequence[AccumulationInput] | None = None,
     ) -> None:
         self.params = params
         self.package = package

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from jamliquor.pvm.host.codes import FULL, NONE, PANIC, SELF
+from jamliquor.pvm.host.codes import FULL, LARGE, NONE, PANIC, SELF
 from jamliquor.pvm.host.context import AccumulateContext, GeneralContext
 from jamliquor.pvm.machine import Machine
 from jamliquor.state import keys
@@ -59,17 +59,25 @@ def lookup(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
 
 def read(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
     """``read``: a storage item of a service."""
-    key = guest.read(r[8], r[9])
+    service = context.service if r[7] == SELF else r[7]
+    account = context.accounts.account(service)
+    size = r[9]
+    if size > LARGE and (account is None or STORAGE_OCTETS + size > account.octets):
+        # The service stores nothing under a key of this size.
+        return NONE if guest.is_readable(r[8], size) else PANIC
+    key = guest.read(r[8], size)
     if key is None:
         return PANIC
-    service = context.service if r[7] == SELF else r[7]
-    accounts = context.accounts
-    value = accounts.storage(service, key) if accounts.account(service) is not None else None
+    value = None if account is None else context.accounts.storage(service, key)
     return deliver(guest, value, r[10], r[11], r[12])
 
 
 def write(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
     """``write``: put a storage item of the service, or remove it; the length it had, or NONE."""
+    if r[8] > LARGE or r[10] > LARGE:
+        answer = _write_large(context, guest, r)
+        if answer is not None:
+            return answer
     key = guest.read(r[7], r[8])
     if key is None:
         return PANIC
@@ -95,6 +103,24 @@ def write(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
     if value is not None or old is not None:
         accounts.set_entry(state_key, value)
     return NONE if old is None else len(old)
+
+
+def _write_large(context: AccumulateContext, guest: Machine, r: list[int]) -> int | None:
+    """The answer to a write of what the service cannot afford or have, found without copying it.
+
+    None if it may be affordable.
+    """
+    key_size, value_size = r[8], r[10]
+    if not (guest.is_readable(r[7], key_size) and guest.is_readable(r[9], value_size)):
+        return PANIC
+    account = context.account
+    size = STORAGE_OCTETS + key_size + value_size
+    if value_size:
+        least = account._replace(items=1, octets=size)
+        return FULL if threshold(context.params, least) > account.balance else None
+    if size <= account.octets:
+        return None
+    return FULL if threshold(context.params, account) > account.balance else NONE
 
 
 def info(context: AccumulateContext, guest: Machine, r: list[int]) -> int:

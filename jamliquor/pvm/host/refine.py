@@ -16,6 +16,7 @@ from jamliquor.pvm.host.codes import (
     INNER_HOST,
     INNER_OUT_OF_GAS,
     INNER_PANIC,
+    LARGE,
     MAX_GAS,
     OK,
     OOB,
@@ -100,23 +101,32 @@ def peek(context: RefineContext, guest: Machine, r: list[int]) -> int:
     inner = context.machines.get(index)
     if inner is None:
         return WHO
-    data = inner.read(source, length)
-    if data is None:
+    if not inner.is_readable(source, length):
         return OOB
-    guest.write(target, data)
+    _copy(inner, source, guest, target, length)
     return OK
 
 
 def poke(context: RefineContext, guest: Machine, r: list[int]) -> int:
     """``poke``: copy the guest's memory to an inner machine's."""
     index, source, target, length = r[7], r[8], r[9], r[10]
-    data = guest.read(source, length)
-    if data is None:
+    if not guest.is_readable(source, length):
         return PANIC
     inner = context.machines.get(index)
     if inner is None:
         return WHO
-    return OK if inner.write(target, data) else OOB
+    if not inner.is_writable(target, length):
+        return OOB
+    _copy(guest, source, inner, target, length)
+    return OK
+
+
+def _copy(origin: Machine, source: int, receiver: Machine, target: int, length: int) -> None:
+    """Copy accessible memory between machines, piece by piece."""
+    for at in range(0, length, LARGE):
+        data = origin.read(source + at, min(LARGE, length - at))
+        assert data is not None, "the range is readable"
+        receiver.write(target + at, data)
 
 
 def pages(context: RefineContext, guest: Machine, r: list[int]) -> int:

@@ -11,14 +11,14 @@ from jamliquor.codec import codec
 from jamliquor.codec.runtime import encode_natural
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.params import TINY
-from jamliquor.pvm.host.codes import CASH, CORE, FULL, HUH, LOW, NONE, OK, WHO
+from jamliquor.pvm.host.codes import CASH, CORE, FULL, HUH, LARGE, LOW, NONE, OK, WHO
 from jamliquor.pvm.host.context import AccumulateContext
 from jamliquor.state import keys
 from jamliquor.state.accounts import threshold
 from jamliquor.types.accumulation import DeferredTransfer
 from jamliquor.types.state import Privileges, RequestTimes, ValidatorSet
 from jamliquor.types.work import WorkError
-from tests.support.guest import CONSTANT, HEAP, NOWHERE, UNMAPPED
+from tests.support.guest import CONSTANT, HEAP, HEAP_SIZE, NOWHERE, UNMAPPED, BoundlessMachine
 from tests.support.hosting import (
     ENTROPY,
     GAS,
@@ -61,18 +61,36 @@ class TestBless:
         memory = {HEAP: self.assigners, HEAP + 64: self.gas}
         return call(context, "bless", *arguments, memory=memory)
 
-    def test_sets_everything_whoever_calls(self) -> None:
-        context = simple()
+    def test_the_manager_sets_everything(self) -> None:
+        context = privileged(manager=SELF)
         assert self.bless(context, 11, HEAP, 12, 13, HEAP + 64, 2).result == OK
         expected = Privileges(11, (21, 22), 12, 13, {8: 2**64 - 1, 9: 90})
         assert context.chain.privileges == expected
         assert list(context.chain.privileges.always_accumulate) == [8, 9]
 
-    def test_of_equal_services_the_last_counts(self) -> None:
+    def test_others_may_name_services_but_not_give_gas(self) -> None:
         context = simple()
+        assert self.bless(context, 11, HEAP, 12, 13, HEAP + 64, 2).result == OK
+        assert context.chain.privileges == Privileges(11, (21, 22), 12, 13, {})
+
+    def test_who_was_the_manager_at_the_start_counts(self) -> None:
+        context = privileged(manager=SELF)
+        assert self.bless(context, 11, HEAP, 12, 13, HEAP + 64, 0).result == OK
+        assert self.bless(context, 11, HEAP, 12, 13, HEAP + 64, 1).result == OK
+        assert context.chain.privileges.always_accumulate == {9: 90}
+
+    def test_of_equal_services_the_last_counts(self) -> None:
+        context = privileged(manager=SELF)
         memory = {HEAP: self.assigners, HEAP + 64: struct.pack("<IQIQ", 9, 1, 9, 2)}
         call(context, "bless", 1, HEAP, 2, 3, HEAP + 64, 2, memory=memory)
         assert context.chain.privileges.always_accumulate == {9: 2}
+
+    def test_many_services(self) -> None:
+        context = privileged(manager=SELF)
+        count = 20_000
+        arguments = (1, HEAP, 2, 3, HEAP + 64, count)
+        assert call(context, "bless", *arguments, kind=BoundlessMachine).result == OK
+        assert context.chain.privileges.always_accumulate == {0: 0}
 
     @pytest.mark.parametrize("position", [0, 2, 3])
     def test_no_such_service(self, position: int) -> None:
@@ -267,7 +285,7 @@ class TestTransfer:
         assert nothing_changed(context)
 
     def test_unreadable_comes_first(self) -> None:
-        served = self.send(self.context(), 3, 0, 0, HEAP + 0x1_0000 - 127)
+        served = self.send(self.context(), 3, 0, 0, HEAP + HEAP_SIZE - 127)
         assert (served.failure, served.gas_used) == (WorkError.PANIC, 10)
 
     @pytest.mark.parametrize("limit", [GAS - 9, 2**63, 2**64 - 1])
@@ -312,6 +330,26 @@ class TestEject:
             keys.request(OTHER, self.length, HASH): None,
         }
         assert self.eject(context).result == WHO
+
+    def test_made_anew_at_once_it_stays_as_it_was(self) -> None:
+        """Equation 12.19 takes new accounts only where there was none."""
+        low = account(code_hash=SELF.to_bytes(32, "little"), items=2, octets=81 + self.length)
+        state = state_of(
+            {SELF: account(), 12: low, 13: low},
+            requests={(s, HASH, self.length): (1, OLD) for s in (12, 13)},
+        )
+        context = context_of(state, privileges=PRIVILEGES._replace(registrar=SELF))
+        assert self.eject(context, 12).result == OK
+        assert self.eject(context, 13).result == OK
+        made = call(context, "new", HEAP, self.length, 0, 0, 0, 12, memory={HEAP: HASH})
+        assert made.result == 12
+        outcome = context.outcome(0, b"")
+        assert outcome.created == ()
+        assert outcome.records == {SELF: account(balance=30_000 - 234), 13: None}
+        assert set(outcome.entries) == {
+            keys.preimage(13, HASH),
+            keys.request(13, self.length, HASH),
+        }
 
     @pytest.mark.parametrize("at", UNREADABLE)
     def test_unreadable(self, at: int) -> None:
@@ -494,6 +532,25 @@ class TestProvide:
         assert self.provide(context, ME).result == OK
         assert self.provide(context, SELF).result == HUH
         assert self.provide(context, OTHER).result == OK
+
+    def test_large_data_that_somebody_asked_for(self) -> None:
+        size = LARGE + 1
+        wanted = blake2b(bytes(size))
+        state = state_of(
+            {SELF: account(items=2, octets=81 + size)}, requests={(SELF, wanted, size): ()}
+        )
+        context = context_of(state)
+        assert call(context, "provide", ME, HEAP, size).result == OK
+        assert context.provisions == {(SELF, wanted): bytes(size)}
+
+    def test_large_data_that_nobody_asked_for_is_not_copied(self) -> None:
+        def provide(service: int, size: int) -> Served:
+            arguments = (service, HEAP, size)
+            return call(self.context(), "provide", *arguments, kind=BoundlessMachine)
+
+        assert provide(ME, 2**31).result == HUH
+        assert provide(3, 2**31).result == WHO
+        assert provide(ME, 2**32).failure is WorkError.PANIC
 
     @pytest.mark.parametrize("times", [None, (1,), (1, 2), (1, 2, 3)])
     def test_not_wanted(self, times: RequestTimes | None) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jamliquor.params import FULL, TINY
 from jamliquor.pvm.host import table
 from jamliquor.pvm.host.codes import FULL as STORAGE_FULL
-from jamliquor.pvm.host.codes import NONE, WHAT
+from jamliquor.pvm.host.codes import LARGE, NONE, WHAT
 from jamliquor.pvm.host.context import AccumulateContext
 from jamliquor.pvm.host.fetch import constants
 from jamliquor.pvm.invocations import run_host_calls
@@ -19,13 +19,22 @@ from jamliquor.state import keys
 from jamliquor.state.accounts import threshold
 from jamliquor.types.accumulation import DeferredTransfer, Operand
 from jamliquor.types.work import WorkError
-from tests.support.guest import CONSTANT, HEAP, NOWHERE, UNMAPPED, ScriptedMachine
+from tests.support.guest import (
+    CONSTANT,
+    HEAP,
+    HEAP_SIZE,
+    NOWHERE,
+    UNMAPPED,
+    BoundlessMachine,
+    ScriptedMachine,
+)
 from tests.support.hosting import (
     ENTROPY,
     GAS,
     HASH,
     OTHER,
     SELF,
+    Served,
     account,
     call,
     context_of,
@@ -99,7 +108,7 @@ class TestDelivery:
         got = served.machine.read(HEAP + 256, len(VALUE))
         assert got == shown.ljust(len(VALUE), b"\0")
 
-    @pytest.mark.parametrize("address", [CONSTANT, UNMAPPED, NOWHERE, HEAP + 0x1_0000 - 1])
+    @pytest.mark.parametrize("address", [CONSTANT, UNMAPPED, NOWHERE, HEAP + HEAP_SIZE - 1])
     def test_unwritable(self, address: int) -> None:
         arguments = (ME, HEAP, len(KEY), address)
         served = call(stored(), "read", *arguments, 0, 2, memory={HEAP: KEY})
@@ -132,6 +141,14 @@ class TestRead:
 
     def test_missing(self) -> None:
         assert self.read(ME, b"") == NONE
+
+    def test_large_keys_that_nobody_stored_are_not_copied(self) -> None:
+        def read(service: int, size: int) -> Served:
+            arguments = (service, HEAP, size, HEAP, 0, 0)
+            return call(stored(), "read", *arguments, kind=BoundlessMachine)
+
+        assert read(ME, 2**31).result == read(3, 2**31).result == NONE
+        assert read(ME, 2**32).failure is WorkError.PANIC
 
     @pytest.mark.parametrize(("at", "size"), [(UNMAPPED, 1), (NOWHERE, 3), (HEAP, 2**64 - 1)])
     def test_key_unreadable(self, at: int, size: int) -> None:
@@ -202,6 +219,38 @@ class TestWrite:
     )
     def test_unreadable(self, arguments: tuple[int, ...]) -> None:
         assert call(stored(), "write", *arguments).failure is WorkError.PANIC
+
+    @pytest.mark.parametrize(
+        ("key", "value", "balance", "result"),
+        [
+            (3, 2**31, 10_000, STORAGE_FULL),
+            (2**31, 3, 10_000, STORAGE_FULL),
+            (2**31, 0, 10_000, NONE),
+            (2**31, 0, 10, STORAGE_FULL),
+        ],
+    )
+    def test_what_is_too_large_is_not_copied(
+        self, key: int, value: int, balance: int, result: int
+    ) -> None:
+        context = stored(balance=balance)
+        served = call(context, "write", HEAP, key, HEAP, value, kind=BoundlessMachine)
+        assert served.result == result
+        assert context.outcome(0, b"").entries == {}
+        served = call(context, "write", HEAP, 2**32, HEAP, value, kind=BoundlessMachine)
+        assert served.failure is WorkError.PANIC
+
+    def test_what_is_large_and_paid_for_is_stored(self) -> None:
+        state = state_of({SELF: account(balance=10**6)})
+        context = context_of(state)
+        memory = {HEAP: KEY}
+        size = LARGE + 1
+        assert call(context, "write", HEAP, 3, HEAP, size, memory=memory).result == NONE
+        assert call(context, "write", HEAP, size, HEAP, 3, memory=memory).result == NONE
+        assert call(context, "write", HEAP, 3, HEAP, size, memory=memory).result == size
+        assert context.account.octets == 2 * (34 + 3 + size)
+        arguments = (ME, HEAP, size, HEAP, 0, 0)
+        assert call(context, "read", *arguments, memory=memory).result == 3
+        assert call(context, "write", HEAP, size, HEAP, 0, memory=memory).result == 3
 
     def test_an_empty_value_may_be_anywhere(self) -> None:
         served = call(stored(), "write", HEAP, 3, NOWHERE, 0, memory={HEAP: KEY})

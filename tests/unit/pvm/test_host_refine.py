@@ -11,7 +11,7 @@ from jamliquor.params import TINY
 from jamliquor.pvm.assembler import assemble
 from jamliquor.pvm.engine import NativeEngine
 from jamliquor.pvm.host import table
-from jamliquor.pvm.host.codes import FULL, HUH, NONE, OK, OOB, WHAT, WHO
+from jamliquor.pvm.host.codes import FULL, HUH, LARGE, NONE, OK, OOB, WHAT, WHO
 from jamliquor.pvm.host.context import RefineContext
 from jamliquor.pvm.host.fetch import FetchSource
 from jamliquor.state.accounts import Accounts
@@ -195,6 +195,18 @@ class TestMemory:
         assert pages(32, 2, 3) == HUH
         assert pages(33, 1, 3) == OK
         assert pages(33, 0, 3) == OK
+
+    def test_large_ranges(self) -> None:
+        found = context()
+        index = inner(found, "trap")
+        assert refine_call(found, "pages", index, 32, 40, 2).result == OK
+        size = LARGE + 2
+        data = bytes(range(256)) * (size // 256) + b"!!"
+        start = 32 * PAGE + 5
+        memory = {HEAP: data}
+        assert refine_call(found, "poke", index, HEAP, start, size, memory=memory).result == OK
+        served = refine_call(found, "peek", index, HEAP, start, size)
+        assert (served.result, served.machine.read(HEAP, size)) == (OK, data)
 
     @pytest.mark.parametrize(
         "arguments",

@@ -298,6 +298,13 @@ class TestRefine:
         loop = export + "fallthrough\nloop:\njump loop"
         assert self.run(code_of(loop)) == (WorkError.OUT_OF_GAS, [], 10_000)
 
+    def test_output_larger_than_a_report_is_cut(self) -> None:
+        limit = TINY.max_report_variable_size
+        large = f"ecalli 0\nload_imm r1, {1 << 20}\nsbrk r7, r1\nload_imm r8, {{}}\njump_ind r0, 0"
+        assert self.run(code_of(large.format(limit)))[0] == bytes(limit)
+        assert self.run(code_of(large.format(limit + 9)))[0] == bytes(limit + 1)
+        assert self.run(code_of(large.format(1 << 30)))[0] == b""
+
     def test_failures(self) -> None:
         state, code_hash = state_with(code_of(ECHO))
         missing = package_of(HASH)
