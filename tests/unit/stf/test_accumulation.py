@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jamliquor.codec.runtime import encode_natural
 from jamliquor.crypto.hashing import blake2b
@@ -394,3 +396,33 @@ class TestPrivileges:
         services.privileges = prior
         result = services.run(report(package(1), digest(MANAGER, 1_000)))
         assert result.staging[0].bandersnatch == HASH
+
+
+amounts = st.integers(0, 4_000)
+calls = st.one_of(
+    st.tuples(st.sampled_from([A, B, C, 5]), amounts, st.integers(0, 100)).map(
+        lambda found: send(*found)
+    ),
+    st.integers(0, 500).map(lambda length: host("new", HEAP, length, 0, 0, 0, 0)),
+    st.just(host("eject", 3_000, HEAP)),
+    st.just(host("checkpoint")),
+    st.just(host("yield", 0)),
+)
+scripts = st.lists(st.lists(calls, max_size=4), min_size=3, max_size=9)
+
+
+@given(scripts)
+def test_no_balance_is_made_or_lost(found: list[list[Call]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        services = Services(patch)
+        services.memory[HEAP] = HASH
+        for at, service in enumerate((A, B, C)):
+            services.add(service, *found[at::3], balance=9_000)
+        given_up = account(code_hash=A.to_bytes(32, "little"), items=2, octets=81 + 5, balance=150)
+        services.accounts[3_000] = given_up
+        services.requests = {(3_000, HASH, 5): (1, 2)}
+        result = services.run(report(package(1), *(digest(service, 500) for service in (A, B, C))))
+    state: dict[bytes, bytes | None] = {**services.state, **result.changes}
+    records = [value for key, value in state.items() if key[0] == 255 and not any(key[8:]) and value]
+    total = sum(int.from_bytes(record[33:41], "little") for record in records)
+    assert total == 27_150
