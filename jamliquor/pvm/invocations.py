@@ -212,16 +212,20 @@ def refine(
         engine=engine,
         export_offset=export_offset,
     )
-    package_hash = blake2b(codec(WorkPackage, params).encode(package))
-    head = b"".join(map(encode_natural, (core, item_index, item.service, len(item.payload))))
     code = _code(params, blob)
     gas = min(item.refine_gas, MAX_GAS)
-    argument = head + item.payload + package_hash
     machine = None
     if code is not None:
+        argument = _refine_argument(params, package, item_index, core)
         machine = load_standard(engine, code, argument, _REFINE_ENTRY, gas, item.code_hash)
     result, used = _finish(machine, context, table.REFINE, gas, observer)
     return result, [] if isinstance(result, WorkError) else context.exports, used
+
+
+def _refine_argument(params: ChainParams, package: WorkPackage, item_index: int, core: int) -> bytes:
+    item = package.items[item_index]
+    head = b"".join(map(encode_natural, (core, item_index, item.service, len(item.payload))))
+    return head + item.payload + blake2b(codec(WorkPackage, params).encode(package))
 
 
 def _code(params: ChainParams, blob: bytes | None) -> bytes | None:
