@@ -16,6 +16,14 @@ class HostError(JamliquorError):
     """The machine or the installation failed; the data at hand is not judged by it."""
 
 
+class StoreError(HostError):
+    """The directory of a node cannot be used as it is: damaged, another chain's, in use, forbidden."""
+
+
+class StoreFull(StoreError):
+    """There is no room on the disk. Nothing was lost; the same call works again when there is room."""
+
+
 class DecodeError(JamliquorError, ValueError):
     """Bytes are not the image of an encoding (appendix C).
 
@@ -65,6 +73,16 @@ class UnknownParent(Unjudged):
     def __init__(self, parent: bytes) -> None:
         super().__init__(f"no state is known for the parent 0x{parent.hex()}")
         self.parent = parent
+
+
+class TreeFull(Unjudged):
+    """So many blocks wait for finality that no further one is taken: finalise one first."""
+
+    code = "too_many_unfinalised"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} blocks wait for finality, which is the limit: finalise one first")
+        self.limit = limit
 
 
 class InvalidBlock(JamliquorError):

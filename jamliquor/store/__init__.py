@@ -1,0 +1,1 @@
+"""What the node keeps on disk: blocks, states, chain archives and the log of what it did."""
