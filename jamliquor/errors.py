@@ -2,7 +2,8 @@
 
 * :class:`InvalidBlock` and :class:`DecodeError` speak about data somebody sent.
 * :class:`Unjudged` speaks about a block that must wait.
-* :class:`HostError` speaks about this machine (memory, disk, a broken core) and never condemns data.
+* :class:`HostError` speaks about this machine (memory, disk, a broken core) and never condemns data;
+  :class:`StoreError` is the part of it that concerns the directory of blocks and states.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class HostError(JamliquorError):
 
 
 class StoreError(HostError):
-    """The directory of a node cannot be used as it is: damaged, another chain's, in use, forbidden."""
+    """A store of blocks and states cannot be opened, read or written; the sentence names the thing."""
 
 
 class StoreFull(StoreError):

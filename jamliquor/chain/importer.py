@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from jamliquor.chain.ancestry import Ancestry
 from jamliquor.codec import codec
@@ -12,21 +12,63 @@ from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state import keys
 from jamliquor.state.state import State
+from jamliquor.stf.header import EncodedHeader
 from jamliquor.stf.header import encode as encode_header
 from jamliquor.stf.transition import Step, transition
 from jamliquor.types.block import Block
 from jamliquor.types.header import Header
+from jamliquor.types.state import TicketKeys
 
 DEFAULT_KEPT_STATES = 32
 
 
 class Imported(NamedTuple):
-    """A block that was accepted, and the state after it."""
+    """A block that was accepted, and the state after it.
+
+    Attributes:
+        ticketed: whether a ticket sealed it, rather than a fallback key (section 6.4).
+        header: the header's encoding.
+    """
 
     hash: bytes
     slot: int
     root: bytes
     state: State
+    parent: bytes
+    ticketed: bool
+    header: bytes
+
+
+class States(Protocol):
+    """Where an importer finds the state after a block, and leaves new ones."""
+
+    def get(self, header_hash: bytes) -> State | None:
+        """The state after a block, if it is kept."""
+
+    def keep(self, header_hash: bytes, state: State) -> None:
+        """Take a new state; others may go for it."""
+
+
+class RecentStates:
+    """A number of states in memory; the one used longest ago goes first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._states: OrderedDict[bytes, State] = OrderedDict()
+
+    def get(self, header_hash: bytes) -> State | None:
+        """The state after a block, if it is still kept."""
+        state = self._states.get(header_hash)
+        if state is not None:
+            self._states.move_to_end(header_hash)
+        return state
+
+    def keep(self, header_hash: bytes, state: State) -> None:
+        """Keep a state; the one used longest ago goes if there are too many."""
+        self._states[header_hash] = state
+        self._states.move_to_end(header_hash)
+        while len(self._states) > self._limit:
+            self._states.popitem(last=False)
 
 
 class Importer:
@@ -40,6 +82,7 @@ class Importer:
         params: the chain's parameters.
         engine: the machine that runs services.
         kept_states: how many states to keep.
+        states: where states are kept instead, such as in a store.
         check_ancestry: whether lookup anchors must be known ancestors (section 11.4); off where the
             headers before the first state are not known.
         observe: called with what each host call of a service did, or None.
@@ -51,22 +94,22 @@ class Importer:
         engine: Engine,
         *,
         kept_states: int = DEFAULT_KEPT_STATES,
+        states: States | None = None,
         check_ancestry: bool = True,
         observe: Any = None,
     ) -> None:
         self.params = params
         self._engine = engine
-        self._kept_states = kept_states
         self._check_ancestry = check_ancestry
         self._observe = observe
-        self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._states: States = RecentStates(kept_states) if states is None else states
         self._ancestry = Ancestry(params.max_lookup_anchor_age)
 
     def start(self, header_hash: bytes, state: State) -> None:
         """Make a state known as the one after the block with that header hash."""
         slot: int = state.component(keys.TIME)
         self._ancestry.add(header_hash, slot, bytes(32))
-        self._keep(header_hash, state)
+        self._states.keep(header_hash, state)
 
     def start_genesis(self, header: Header, state: State) -> bytes:
         """Make a genesis known; returns the hash of its header."""
@@ -101,14 +144,20 @@ class Importer:
         """
         if isinstance(block, bytes):
             block = codec(Block, self.params).decode(block)
+        return self.judge(block, encode_header(self.params, block.header), now=now)
+
+    def judge(self, block: Block, encoded: EncodedHeader, *, now: int | None = None) -> Imported:
+        """:meth:`import_block` for who has encoded the header already.
+
+        Raises:
+            FutureBlock, UnknownParent, InvalidBlock, HostError: as there.
+        """
         header = block.header
         if now is not None and header.slot > now:
             raise FutureBlock(header.slot, now)
         prior = self._states.get(header.parent)
         if prior is None:
             raise UnknownParent(header.parent)
-        self._states.move_to_end(header.parent)
-        encoded = encode_header(self.params, header)
         posterior = transition(
             Step(
                 self.params,
@@ -121,16 +170,19 @@ class Importer:
             )
         )
         self._ancestry.add(encoded.hash, header.slot, header.parent)
-        self._keep(encoded.hash, posterior)
-        return Imported(encoded.hash, header.slot, posterior.root, posterior)
+        self._states.keep(encoded.hash, posterior)
+        sealing_keys = posterior.component(keys.SAFROLE).sealing_keys
+        return Imported(
+            encoded.hash,
+            header.slot,
+            posterior.root,
+            posterior,
+            header.parent,
+            isinstance(sealing_keys, TicketKeys),
+            encoded.unsigned + header.seal,
+        )
 
     def _is_ancestor(self, head: bytes) -> Any:
         if not self._check_ancestry:
             return None
         return lambda header_hash, slot: self._ancestry.contains(head, header_hash, slot)
-
-    def _keep(self, header_hash: bytes, state: State) -> None:
-        self._states[header_hash] = state
-        self._states.move_to_end(header_hash)
-        while len(self._states) > self._kept_states:
-            self._states.popitem(last=False)

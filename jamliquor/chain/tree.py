@@ -193,14 +193,13 @@ class BlockTree:
                 b = _parent(b)
         return Route(a.record.hash, tuple(left), tuple(reversed(entered)))
 
-    def finalise(self, block_hash: bytes) -> Finalised:
-        """Make a block the root and drop what does not descend from it.
+    def preview(self, block_hash: bytes) -> Finalised:
+        """What :meth:`finalise` would take out, with nothing changed.
 
         Raises:
             KeyError: the block is not in the tree, so it cannot become final.
         """
-        root = self._nodes[block_hash]
-        settled = [root]
+        settled = [self._nodes[block_hash]]
         while (parent := settled[-1].parent) is not None:
             settled.append(parent)
         settled.reverse()
@@ -209,12 +208,22 @@ class BlockTree:
             for child in below.children:
                 if child is not kept:
                     dropped += _descendants_first(child)
-        for record in dropped:
-            del self._nodes[record.hash]
-        for node in settled[:-1]:
-            del self._nodes[node.record.hash]
-        self._become_root(root)
         return Finalised(tuple(node.record for node in settled[1:]), tuple(dropped))
+
+    def finalise(self, block_hash: bytes) -> Finalised:
+        """Make a block the root and drop what does not descend from it.
+
+        Raises:
+            KeyError: the block is not in the tree, so it cannot become final.
+        """
+        found = self.preview(block_hash)
+        if not found.settled:
+            return found
+        del self._nodes[self._root.record.hash]
+        for record in (*found.settled[:-1], *found.dropped):
+            del self._nodes[record.hash]
+        self._become_root(self._nodes[block_hash])
+        return found
 
     def digest(self) -> bytes:
         """A commitment to all blocks, their states and the slots seen twice: 32 octets.

@@ -1,1 +1,0 @@
-"""What the node keeps on disk: blocks, states, chain archives and the log of what it did."""
