@@ -2,7 +2,8 @@
 
 * :class:`InvalidBlock` and :class:`DecodeError` speak about data somebody sent.
 * :class:`Unjudged` speaks about a block that must wait.
-* :class:`HostError` speaks about this machine (memory, disk, a broken core) and never condemns data.
+* :class:`HostError` speaks about this machine (memory, disk, a broken core) and never condemns data;
+  :class:`StoreError` is the part of it that concerns the directory of blocks and states.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ class JamliquorError(Exception):
 
 class HostError(JamliquorError):
     """The machine or the installation failed; the data at hand is not judged by it."""
+
+
+class StoreError(HostError):
+    """A store of blocks and states cannot be opened, read or written; the sentence names the thing."""
 
 
 class DecodeError(JamliquorError, ValueError):
