@@ -8,6 +8,7 @@ higher slot, then to the lower hash, so that every node that saw the same blocks
 
 from __future__ import annotations
 
+from jamliquor.chain.record import BlockRecord
 from jamliquor.chain.tree import BlockTree, Node
 
 
@@ -36,9 +37,27 @@ class BestChain:
             self._best = node
         return self.head
 
+    def prefers(self, record: BlockRecord) -> bool:
+        """Whether a block would surely be the head once it is added to the tree.
+
+        False also where only looking at the whole tree tells: a second block in a slot.
+        """
+        if self._tree.has_seen(record.slot) or record.parent not in self._tree:
+            return False
+        parent = self._tree.node(record.parent)
+        rank = _order(parent.ticketed + record.ticketed, record)
+        return rank > _rank(self._best) and self._is_clean(parent)
+
     def recompute(self) -> bytes:
         """Look at all blocks, after a new root, an equivocation or an audit; the head after that."""
-        root = self._tree.node(self._tree.root.hash)
+        self._best = self._best_above(self._tree.node(self._tree.root.hash))
+        return self.head
+
+    def above(self, block_hash: bytes) -> bytes:
+        """The head that there would be if that block of the tree were the finalised one."""
+        return self._best_above(self._tree.node(block_hash)).record.hash
+
+    def _best_above(self, root: Node) -> Node:
         best = root
         waiting = list(root.children)
         while waiting:
@@ -48,8 +67,7 @@ class BestChain:
             if node.audited and _rank(node) > _rank(best):
                 best = node
             waiting += node.children
-        self._best = best
-        return self.head
+        return best
 
     def _is_clean(self, node: Node) -> bool:
         """Whether no block of the branch shares its slot with another."""
@@ -66,4 +84,8 @@ class BestChain:
 
 def _rank(node: Node) -> tuple[int, int, int]:
     """What orders acceptable blocks, the best one highest."""
-    return node.ticketed, node.record.slot, -int.from_bytes(node.record.hash, "big")
+    return _order(node.ticketed, node.record)
+
+
+def _order(ticketed: int, record: BlockRecord) -> tuple[int, int, int]:
+    return ticketed, record.slot, -int.from_bytes(record.hash, "big")

@@ -106,19 +106,19 @@ class BranchesPruned(NamedTuple):
 
 
 class BlocksPruned(NamedTuple):
-    """Old blocks were removed from the store; their records stay as long as consensus needs them.
+    """Old blocks were removed from the store.
 
     Attributes:
-        first_slot: the lowest slot among them.
-        last_slot: the highest one.
-        removed: how many they were.
-        octets: what they took, together.
+        bodies: how many blocks lost their body; their records stay.
+        records: of how many blocks nothing remains.
+        bodies_before: every body of a slot below this one is gone.
+        records_before: every record of a slot below this one is gone.
     """
 
-    first_slot: U32
-    last_slot: U32
-    removed: U32
-    octets: U64
+    bodies: U32
+    records: U32
+    bodies_before: U32
+    records_before: U32
 
 
 class SnapshotTaken(NamedTuple):

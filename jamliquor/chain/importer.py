@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 from jamliquor.chain.ancestry import Ancestry
+from jamliquor.chain.record import BlockRecord
 from jamliquor.codec import codec
 from jamliquor.errors import FutureBlock, UnknownParent
 from jamliquor.params import ChainParams
@@ -123,6 +125,11 @@ class Importer:
         for header_hash, slot in ancestors:
             self._ancestry.add(header_hash, slot, parent)
             parent = header_hash
+
+    def add_records(self, records: Iterable[BlockRecord]) -> None:
+        """Make accepted blocks known as ancestors, parents before children."""
+        for record in records:
+            self._ancestry.add(record.hash, record.slot, record.parent)
 
     def state_of(self, header_hash: bytes) -> State | None:
         """The state after a block, if it is still kept."""

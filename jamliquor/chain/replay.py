@@ -8,7 +8,6 @@ from jamliquor.chain.events import Event
 from jamliquor.chain.tree import BlockTree
 from jamliquor.errors import JamliquorError, Unjudged
 
-
 # The node that wrote the log kept its own bound.
 _UNBOUNDED = 1 << 32
 

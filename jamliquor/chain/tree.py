@@ -158,6 +158,10 @@ class BlockTree:
             self._seen[record.slot] = None
         return node
 
+    def has_seen(self, slot: int) -> bool:
+        """Whether a valid block of a slot above the root's was seen."""
+        return slot in self._seen
+
     def is_equivocated(self, slot: int) -> bool:
         """Whether two valid blocks of a slot above the root's were seen."""
         return slot in self._seen and self._seen[slot] is None

@@ -170,6 +170,15 @@ class EventLog:
         self.flush()
         self._retain()
 
+    def since_last_listing(self) -> list[Entry]:
+        """The last list of the tree and what follows it; everything there is, if there is no list.
+
+        Raises:
+            StoreError, StoreFull: the log cannot be written or read.
+        """
+        self.flush()
+        return since_last_listing(self._folder)
+
     def tail(self, count: int) -> list[Entry]:
         """The last events, oldest first, those that are not written yet included.
 
@@ -278,6 +287,21 @@ def tail(folder: Path, count: int) -> list[Entry]:
             break
         found.extendleft(reversed(deque(segment_entries(path), maxlen=missing)))
     return list(found)
+
+
+def since_last_listing(folder: Path) -> list[Entry]:
+    """The last list of the tree and what follows it; everything there is, if there is no list.
+
+    Raises:
+        StoreError: the log cannot be read.
+    """
+    found: list[Entry] = []
+    for path in reversed(segment_files(folder)):
+        found = [*segment_entries(path), *found]
+        for index in range(len(found) - 1, -1, -1):
+            if isinstance(found[index].event, Listed):
+                return found[index:]
+    return found
 
 
 def _last_sequence(files: list[Path]) -> int:
