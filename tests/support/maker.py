@@ -71,7 +71,12 @@ def own_genesis(params: ChainParams = TINY) -> Genesis:
     service = GenesisService(SERVICE, scripted_service.code(), balance=10**12)
     privileges = Privileges(SERVICE, (SERVICE,) * params.core_count, SERVICE, SERVICE, {})
     return genesis(
-        params, validator_keys(), [service], authorizer=AUTHORIZER, privileges=privileges
+        params,
+        validator_keys(),
+        [service],
+        entropy=tuple(blake2b(bytes([index])) for index in range(4)),
+        authorizer=AUTHORIZER,
+        privileges=privileges,
     )
 
 
@@ -220,7 +225,7 @@ class Maker:
             return ()
         running = tickets.contest(ahead)
         ours = tickets.candidates(self.params, running, self.keyring)
-        chosen = tickets.worthwhile(self.params, ours, ahead.rotated.tickets)[:count]
+        chosen = tickets.worthwhile(ahead, ours)[:count]
         return tuple(self._envelope(running, candidate) for candidate in chosen)
 
     def _envelope(self, running: tickets.Contest, candidate: tickets.Candidate) -> TicketEnvelope:

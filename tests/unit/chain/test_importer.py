@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -31,7 +32,7 @@ def maker() -> Maker:
 def test_a_line_of_blocks_has_the_roots_its_headers_name(maker: Maker) -> None:
     line = maker.line(maker.root, [1, 2, 5, 6])
     importer = maker.new_importer()
-    for made, after in zip(line, line[1:], strict=False):
+    for made, after in itertools.pairwise(line):
         imported = importer.import_block(made.encoded)
         assert imported.hash == made.hash == after.block.header.parent
         assert imported.root == after.block.header.parent_state_root
