@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 
@@ -156,9 +155,7 @@ def test_host_calls_are_observed(maker: Maker) -> None:
     assert seen == ["fetch", "write", "fetch"]
 
 
-# Lookup anchors.
-
-SHORT_MEMORY = replace(TINY, max_lookup_anchor_age=24)
+# Lookup anchors: on the tiny chain at most 24 slots old.
 
 
 def _reporting(maker: Maker, head: Made, lookup: Made) -> Block:
@@ -176,13 +173,24 @@ def _replayed(maker: Maker, **options: object) -> Importer:
 
 
 def test_a_lookup_anchor_may_lie_behind_recent_history() -> None:
-    maker = Maker(SHORT_MEMORY)
+    maker = Maker()
     line = maker.line(maker.root, range(1, 16))
     _replayed(maker).import_block(_reporting(maker, line[-1], line[0]))
 
 
+def test_a_lookup_anchor_is_judged_alike_whatever_else_was_seen() -> None:
+    """A late block of an old fork, when the newest block lies far ahead."""
+    maker = Maker()
+    first = maker.make(maker.root, 5)
+    maker.line(first.hash, [40, 80])
+    report = maker.report(maker.root, 0)
+    _replayed(maker)
+    maker.make(maker.root, 1, guarantees=[maker.guarantee(maker.root, report, 1)])
+    _replayed(maker)
+
+
 def test_a_lookup_anchor_on_another_fork_is_no_ancestor() -> None:
-    maker = Maker(SHORT_MEMORY)
+    maker = Maker()
     side = maker.make(maker.root, 1)
     line = maker.line(maker.root, range(2, 12))
     block = _reporting(maker, line[-1], side)
@@ -193,7 +201,7 @@ def test_a_lookup_anchor_on_another_fork_is_no_ancestor() -> None:
 
 
 def test_a_lookup_anchor_with_another_slot_is_no_ancestor() -> None:
-    maker = Maker(SHORT_MEMORY)
+    maker = Maker()
     line = maker.line(maker.root, range(1, 12))
     lookup = line[3]._replace(slot=line[3].slot + 1)
     with pytest.raises(ReportsError) as caught:
@@ -203,7 +211,7 @@ def test_a_lookup_anchor_with_another_slot_is_no_ancestor() -> None:
 
 @pytest.mark.parametrize(("slot", "code"), [(25, None), (26, "lookup_anchor_not_recent")])
 def test_a_lookup_anchor_is_at_most_so_old(slot: int, code: str | None) -> None:
-    maker = Maker(SHORT_MEMORY)
+    maker = Maker()
     first, second = maker.line(maker.root, [1, slot - 1])
     report = maker.report(second.hash, 0, lookup_anchor=(first.hash, 1))
     guarantee = maker.guarantee(second.hash, report, slot)
@@ -218,18 +226,18 @@ def test_a_lookup_anchor_is_at_most_so_old(slot: int, code: str | None) -> None:
 
 
 def test_ancestors_before_the_first_state_can_be_told() -> None:
-    maker = Maker(SHORT_MEMORY)
+    maker = Maker()
     line = maker.line(maker.root, range(1, 14))
     block = _reporting(maker, line[-1], line[0])
 
     def late() -> Importer:
-        importer = Importer(SHORT_MEMORY, NativeEngine())
+        importer = Importer(TINY, NativeEngine())
         importer.start(line[-1].hash, line[-1].state)
         return importer
 
     with pytest.raises(InvalidBlock):
         late().import_block(block)
-    importer = Importer(SHORT_MEMORY, NativeEngine())
+    importer = Importer(TINY, NativeEngine())
     importer.add_ancestors([(made.hash, made.slot) for made in line])
     importer.start(line[-1].hash, line[-1].state)
     importer.import_block(block)
