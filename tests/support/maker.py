@@ -56,9 +56,9 @@ AUTHORIZER = b"\xaa" * 32
 
 
 @functools.cache
-def secrets(count: int = HELD_KEYS) -> tuple[ValidatorSecret, ...]:
+def secrets() -> tuple[ValidatorSecret, ...]:
     """The secrets of the first development accounts (JIP-5)."""
-    return tuple(ValidatorSecret.from_seed(trivial_seed(index)) for index in range(count))
+    return tuple(ValidatorSecret.from_seed(trivial_seed(index)) for index in range(HELD_KEYS))
 
 
 def validator_keys(first: int = 0, count: int = TINY.validator_count) -> tuple[ValidatorKeys, ...]:

@@ -277,7 +277,7 @@ def condemned(maker: Maker, assured: Made) -> Disputes:
     ahead = maker.outlook(assured.parent)
     pending = ahead.prior.component(keys.PENDING_REPORTS)[0]
     hashed = report_hash(maker.params, pending.report)
-    culprits = [statements.culprit(secret.ed25519, hashed) for secret in secrets(2)]
+    culprits = [statements.culprit(secret.ed25519, hashed) for secret in secrets()[:2]]
     return Disputes(
         (statements.gather_verdict(ahead, hashed, 0, maker.keyring),),
         tuple(sorted(culprits, key=lambda proof: proof.key)),
