@@ -60,7 +60,7 @@ class Importer:
         self._check_ancestry = check_ancestry
         self._observe = observe
         self._states: OrderedDict[bytes, State] = OrderedDict()
-        self._ancestry = Ancestry(params.max_lookup_anchor_age)
+        self._ancestry = Ancestry()
 
     def start(self, header_hash: bytes, state: State) -> None:
         """Make a state known as the one after the block with that header hash."""
@@ -132,5 +132,15 @@ class Importer:
     def _keep(self, header_hash: bytes, state: State) -> None:
         self._states[header_hash] = state
         self._states.move_to_end(header_hash)
-        while len(self._states) > self._kept_states:
+        if len(self._states) > self._kept_states:
             self._states.popitem(last=False)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Forget headers that no block on any kept state can name as its lookup anchor.
+
+        Were the newest slot what counts, a block of an older fork would be refused or accepted
+        depending on what else has arrived.
+        """
+        oldest: int = min(state.component(keys.TIME) for state in self._states.values())
+        self._ancestry.forget(oldest - self.params.max_lookup_anchor_age)
