@@ -1,8 +1,7 @@
 """The headers that a chain knows, and which of them precede a given one (equation 5.3).
 
 Each block remembers its parent and one far ancestor, chosen so that an ancestor at any depth is
-found in a number of steps that grows with the logarithm of the depth. Blocks whose slot lies further
-back than the longest age of a lookup anchor are forgotten.
+found in a number of steps that grows with the logarithm of the depth.
 """
 
 from __future__ import annotations
@@ -22,17 +21,11 @@ class Ancestor(NamedTuple):
 
 
 class Ancestry:
-    """Known headers by hash, bounded by age.
+    """Known headers by hash; whoever adds them says which are old enough to :meth:`forget`."""
 
-    Args:
-        max_age: slots behind the newest block after which a header is forgotten.
-    """
-
-    def __init__(self, max_age: int) -> None:
-        self._max_age = max_age
+    def __init__(self) -> None:
         self._known: dict[bytes, Ancestor] = {}
         self._order: deque[bytes] = deque()
-        self._newest = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -46,8 +39,10 @@ class Ancestry:
         jump = parent if above is None else self._jump(above)
         self._known[header_hash] = Ancestor(header_hash, slot, parent, depth, jump)
         self._order.append(header_hash)
-        self._newest = max(self._newest, slot)
-        while self._known[self._order[0]].slot + self._max_age < self._newest:
+
+    def forget(self, before: int) -> None:
+        """Forget headers of slots before ``before``, in the order they came, up to the first later."""
+        while self._order and self._known[self._order[0]].slot < before:
             del self._known[self._order.popleft()]
 
     def _jump(self, above: Ancestor) -> bytes:

@@ -47,8 +47,8 @@ class States(Protocol):
     def get(self, header_hash: bytes) -> State | None:
         """The state after a block, if it is kept."""
 
-    def keep(self, header_hash: bytes, state: State) -> None:
-        """Take a new state; others may go for it."""
+    def keep(self, header_hash: bytes, state: State) -> int | None:
+        """Take a new state; if another one went for it, the slot of the oldest one left."""
 
 
 class RecentStates:
@@ -65,12 +65,15 @@ class RecentStates:
             self._states.move_to_end(header_hash)
         return state
 
-    def keep(self, header_hash: bytes, state: State) -> None:
+    def keep(self, header_hash: bytes, state: State) -> int | None:
         """Keep a state; the one used longest ago goes if there are too many."""
         self._states[header_hash] = state
         self._states.move_to_end(header_hash)
-        while len(self._states) > self._limit:
-            self._states.popitem(last=False)
+        if len(self._states) <= self._limit:
+            return None
+        self._states.popitem(last=False)
+        oldest: int = min(kept.component(keys.TIME) for kept in self._states.values())
+        return oldest
 
 
 class Importer:
@@ -105,13 +108,13 @@ class Importer:
         self._check_ancestry = check_ancestry
         self._observe = observe
         self._states: States = RecentStates(kept_states) if states is None else states
-        self._ancestry = Ancestry(params.max_lookup_anchor_age)
+        self._ancestry = Ancestry()
 
     def start(self, header_hash: bytes, state: State) -> None:
         """Make a state known as the one after the block with that header hash."""
         slot: int = state.component(keys.TIME)
         self._ancestry.add(header_hash, slot, bytes(32))
-        self._states.keep(header_hash, state)
+        self._keep(header_hash, state)
 
     def start_genesis(self, header: Header, state: State) -> bytes:
         """Make a genesis known; returns the hash of its header."""
@@ -177,7 +180,7 @@ class Importer:
             )
         )
         self._ancestry.add(encoded.hash, header.slot, header.parent)
-        self._states.keep(encoded.hash, posterior)
+        self._keep(encoded.hash, posterior)
         sealing_keys = posterior.component(keys.SAFROLE).sealing_keys
         return Imported(
             encoded.hash,
@@ -193,3 +196,16 @@ class Importer:
         if not self._check_ancestry:
             return None
         return lambda header_hash, slot: self._ancestry.contains(head, header_hash, slot)
+
+    def forget(self, oldest: int) -> None:
+        """Forget headers that no block on a state of slot ``oldest`` or later can name as anchor.
+
+        Were the newest slot what counts, a block of an older fork would be refused or accepted
+        depending on what else has arrived.
+        """
+        self._ancestry.forget(oldest - self.params.max_lookup_anchor_age)
+
+    def _keep(self, header_hash: bytes, state: State) -> None:
+        oldest = self._states.keep(header_hash, state)
+        if oldest is not None:
+            self.forget(oldest)

@@ -47,7 +47,7 @@ class StoredStates:
         return self._store.state(header_hash)
 
     def keep(self, header_hash: bytes, state: State) -> None:
-        """Nothing: the node stores block and state in one write."""
+        """Nothing: the node stores block and state in one write, and says what is old."""
 
 
 class _Arrived(NamedTuple):
@@ -215,6 +215,7 @@ class Node:
         self.store.finalise(block_hash, dropped, durable=False)
         self.tree.finalise(block_hash)
         self._best.recompute()
+        self._importer.forget(self.tree.root.slot)
         if self._recorder.on:
             self._recorder.tell(
                 events.Finalised(block_hash, self.tree.root.slot, len(plan.settled), len(dropped))

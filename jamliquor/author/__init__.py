@@ -1,0 +1,1 @@
+"""Authoring: what to sign, given keys and a slot. No clock, no files; keys are native handles."""
