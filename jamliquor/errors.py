@@ -45,6 +45,10 @@ class DecodeError(JamliquorError, ValueError):
         return f"{self.reason} ({where})"
 
 
+class ReplayMismatch(JamliquorError):
+    """An event of the log, or a state root in it, is not what follows from the events before it."""
+
+
 class Unjudged(JamliquorError):
     """A block that cannot be judged now; nothing is said against it.
 

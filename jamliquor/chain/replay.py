@@ -6,21 +6,18 @@ from jamliquor.chain import events
 from jamliquor.chain.best_chain import BestChain
 from jamliquor.chain.events import Event
 from jamliquor.chain.tree import BlockTree
-from jamliquor.errors import JamliquorError, Unjudged
+from jamliquor.errors import ReplayMismatch, Unjudged
 
 # The node that wrote the log kept its own bound.
 _UNBOUNDED = 1 << 32
-
-
-class ReplayMismatch(JamliquorError):
-    """An event says something else than what follows from the events before it."""
 
 
 class Replay:
     """The tree and the best block as of the last event that was applied.
 
     Events before the first list of the tree are passed over: what they build on is not known. After a
-    start or a recovery the list that follows replaces the tree, and anywhere else it must equal it.
+    recovery the list that follows replaces the tree; anywhere else, also after a start, it must equal
+    it.
 
     Attributes:
         tree: None before the first list.
@@ -45,7 +42,7 @@ class Replay:
             ReplayMismatch: it contradicts what came before.
         """
         match event:
-            case events.Started() | events.Recovered():
+            case events.Recovered():
                 self._replace = True
             case events.Listed():
                 self._listed(event)

@@ -12,7 +12,10 @@ from jamliquor.cli.version import version
 _COMMANDS = {
     "bench": ("bench", "Measure how fast this machine is."),
     "doctor": ("doctor", "Check the installation and this machine."),
+    "events": ("events", "Read, check and replay the log of what a node did."),
     "import": ("import_", "Import recorded blocks and compare the state after each."),
+    "inspect": ("inspect", "Look into the directory of a node."),
+    "prune": ("prune", "Finalise a block by hand, drop old blocks."),
 }
 """Module and one line of help of each command: listing them loads none."""
 

@@ -230,17 +230,23 @@ class Node:
             self._drop(held, "orphans", "its branch was dropped")
         self.prune()
 
-    def prune(self, *, everything: bool = False) -> None:
+    def prune(self, *, everything: bool = False) -> list[events.BlocksPruned]:
         """Remove what the settings say is old.
 
         Args:
             everything: do all of it now, rather than a bounded piece.
 
+        Returns:
+            What was removed.
+
         Raises:
             StoreError: the disk failed; what was removed so far stays removed.
         """
+        removed = []
         for event in self._pruner.prune(self.tree.root, everything=everything):
             self._recorder.tell(event)
+            removed.append(event)
+        return removed
 
     def sync(self) -> None:
         """Wait until everything is on the disk.
@@ -252,7 +258,7 @@ class Node:
         self._commit(durable=True)
 
     def close(self, reason: str = "done") -> None:
-        """Write everything and let go of log and store.
+        """Write everything and let go of the log; the store stays open.
 
         Raises:
             StoreError: the disk failed; the next start puts it right.
@@ -263,10 +269,7 @@ class Node:
             record = self.head_record
             self._recorder.tell(events.Stopped(record.hash, record.slot, reason.encode()))
         finally:
-            try:
-                self._recorder.close()
-            finally:
-                self.store.close()
+            self._recorder.close()
 
     def _settle(self) -> None:
         """Finish what a full disk left undone."""

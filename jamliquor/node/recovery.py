@@ -13,9 +13,16 @@ from jamliquor.chain import events
 from jamliquor.chain.best_chain import BestChain
 from jamliquor.chain.importer import Importer
 from jamliquor.chain.record import BlockRecord
-from jamliquor.chain.replay import Replay, ReplayMismatch
+from jamliquor.chain.replay import Replay
 from jamliquor.chain.tree import BlockTree
-from jamliquor.errors import DecodeError, HostError, InvalidBlock, StoreError, Unjudged
+from jamliquor.errors import (
+    DecodeError,
+    HostError,
+    InvalidBlock,
+    ReplayMismatch,
+    StoreError,
+    Unjudged,
+)
 from jamliquor.params import ChainParams
 from jamliquor.store.events import EventLog
 from jamliquor.store.interface import Store
