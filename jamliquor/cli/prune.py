@@ -60,7 +60,7 @@ def command(
         try:
             if finalise is not None:
                 node.finalise(_chosen(finalise, node.head))
-            pruned = node.prune(everything=True)
+            node.prune(everything=True)
         except KeyError:
             reason = f"{finalise} does not descend from the final block 0x{node.finalised.hex()}"
             raise click.BadParameter(reason, param_hint="--finalise") from None
@@ -74,8 +74,8 @@ def command(
         directory.close()
     record = {
         "finalised": {"hash": "0x" + final.hash.hex(), "slot": final.slot},
-        "bodies": sum(event.bodies for event in pruned),
-        "records": sum(event.records for event in pruned),
+        "bodies": node.pruned[0],
+        "records": node.pruned[1],
         "store_bytes_before": before,
         "store_bytes": after,
     }

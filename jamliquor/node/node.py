@@ -230,23 +230,22 @@ class Node:
             self._drop(held, "orphans", "its branch was dropped")
         self.prune()
 
-    def prune(self, *, everything: bool = False) -> list[events.BlocksPruned]:
+    @property
+    def pruned(self) -> tuple[int, int]:
+        """How many blocks lost their body since the start, and of how many nothing remains."""
+        return self._pruner.bodies, self._pruner.records
+
+    def prune(self, *, everything: bool = False) -> None:
         """Remove what the settings say is old.
 
         Args:
             everything: do all of it now, rather than a bounded piece.
 
-        Returns:
-            What was removed.
-
         Raises:
             StoreError: the disk failed; what was removed so far stays removed.
         """
-        removed = []
         for event in self._pruner.prune(self.tree.root, everything=everything):
             self._recorder.tell(event)
-            removed.append(event)
-        return removed
 
     def sync(self) -> None:
         """Wait until everything is on the disk.

@@ -22,6 +22,10 @@ class Pruner:
 
     Bodies go by age; records follow as far as the store lets them, which spares those that lookup
     anchors may still name. What is not final, and what recent states are made from, stays.
+
+    Attributes:
+        bodies: how many blocks have lost their body so far.
+        records: of how many blocks nothing remains by now.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -30,6 +34,8 @@ class Pruner:
         self._bound = 0
         self._finished = True
         self._since_budget = 0
+        self.bodies = 0
+        self.records = 0
 
     def prune(self, finalised: BlockRecord, *, everything: bool) -> Iterator[BlocksPruned]:
         """Remove what is old now that a block is final; yields what was removed.
@@ -53,6 +59,8 @@ class Pruner:
         while True:
             report = self._store.prune_blocks(self._bound, self._bound)
             self._finished = report.finished
+            self.bodies += report.bodies
+            self.records += report.records
             if report.bodies or report.records:
                 yield _event(report)
             if report.finished or not everything:
