@@ -87,6 +87,7 @@ class Recorder:
 
 def _sample(store_octets: int, waiting: int) -> events.Sampled:
     resident = int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # The kernel brings the two counters up to date at different moments.
+    peak = max(resident, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     cpu_ms = int(time.process_time() * 1000)
     return events.Sampled(resident, peak, cpu_ms, store_octets, waiting)

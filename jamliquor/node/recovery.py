@@ -67,24 +67,18 @@ def start(
         equivocated=[slot for slot in equivocated if slot > root.slot],
         max_blocks=max_unfinalised,
     )
-    lost: list[BlockRecord] = []
-    remade = 0
-    for record in list(store.records(root.slot + 1, _LAST_SLOT)):
-        if record.parent not in tree:
-            lost.append(record)
-            continue
-        importer.add_records([record])
-        if not _is_whole(store, record):
-            if not _import_again(importer, store, record):
-                lost.append(record)
-                continue
-            remade += 1
-        tree.add(record)
-    if remade:
-        detail = f"{remade} states were missing: their blocks were imported again"
-        found.append(_event("states", BestChain(tree).head, detail))
-    if lost:
-        found.append(_forget(store, tree, lost))
+    before = store.head
+    broken = _add_whole(tree, importer, store)
+    if broken:
+        # The store needs a head with a state before it takes the others.
+        store.set_head(BestChain(tree).head, durable=False)
+        lost = [one for one in broken if not _restore(tree, importer, store, one)]
+        if len(lost) < len(broken):
+            remade = len(broken) - len(lost)
+            detail = f"{remade} states were missing: their blocks were imported again"
+            found.append(_event("states", BestChain(tree).head, detail))
+        if lost:
+            found.append(_forget(store, tree, lost, before))
     if problem or _differs(logged, tree):
         reason = problem or "the log told of another tree than the store holds"
         found.append(_event("events", BestChain(tree).head, reason))
@@ -111,26 +105,43 @@ def _is_whole(store: Store, record: BlockRecord) -> bool:
     return state is not None and state.root == record.state_root
 
 
-def _import_again(importer: Importer, store: Store, record: BlockRecord) -> bool:
+def _add_whole(tree: BlockTree, importer: Importer, store: Store) -> list[BlockRecord]:
+    """Fill the tree with the blocks whose state is there; returns the others, parents first."""
+    broken: list[BlockRecord] = []
+    for record in list(store.records(tree.root.slot + 1, _LAST_SLOT)):
+        importer.add_records([record])
+        if record.parent in tree and _is_whole(store, record):
+            tree.add(record)
+        else:
+            broken.append(record)
+    return broken
+
+
+def _restore(tree: BlockTree, importer: Importer, store: Store, record: BlockRecord) -> bool:
     """Make a block's state from its stored body; False if that cannot be."""
     body = store.block(record.hash)
-    if body is None:
+    if body is None or record.parent not in tree:
         return False
-    try:
-        imported = importer.import_block(body)
-    except (InvalidBlock, Unjudged, DecodeError):
-        return False
-    if imported.hash != record.hash or imported.root != record.state_root:
-        return False
-    store.put(record, body, imported.state, imported.state.take_changes(), durable=False)
+    if not _is_whole(store, record):
+        try:
+            imported = importer.import_block(body)
+        except (InvalidBlock, Unjudged, DecodeError):
+            return False
+        if imported.hash != record.hash or imported.root != record.state_root:
+            return False
+        changes = imported.state.take_changes()
+        store.put(record, body, imported.state, changes, durable=False)
+    tree.add(record)
     return True
 
 
-def _forget(store: Store, tree: BlockTree, lost: list[BlockRecord]) -> events.Recovered:
+def _forget(
+    store: Store, tree: BlockTree, lost: list[BlockRecord], before: bytes | None
+) -> events.Recovered:
     """Have the store forget blocks without a state; the best block with one becomes the head."""
     head = BestChain(tree).head
-    before = store.head
-    store.set_head(head, durable=False)
+    if store.head != head:
+        store.set_head(head, durable=False)
     store.finalise(tree.root.hash, [record.hash for record in lost])
     detail = f"{len(lost)} blocks without a whole state were forgotten: they can be received again"
     if before != head and before is not None:
