@@ -195,7 +195,9 @@ class Node:
 
     def give_up(self, reason: str) -> list[Outcome]:
         """Drop all blocks that wait for a parent: their source has ended."""
-        return [self._drop(held, "orphans", reason) for held in self._orphans.clear()]
+        outcomes = [self._drop(held, "orphans", reason) for held in self._orphans.clear()]
+        self._commit()
+        return outcomes
 
     def finalise(self, block_hash: bytes) -> None:
         """Make a block final: side branches are dropped, and what is old may be pruned.
@@ -204,36 +206,8 @@ class Node:
             KeyError: the block does not descend from the last finalised one, or is unknown.
             StoreError: the disk failed; nothing changed.
         """
-        plan = self.tree.preview(block_hash)
-        if not plan.settled:
-            return
-        old, new = self.head, self._best.above(block_hash)
-        route = self.tree.route(old, new)
-        if new != old:
-            self.store.set_head(new, durable=False)
-        dropped = [record.hash for record in plan.dropped]
-        self.store.finalise(block_hash, dropped, durable=False)
-        self.tree.finalise(block_hash)
-        self._best.recompute()
-        self._importer.forget(self.tree.root.slot)
-        if self._recorder.on:
-            self._recorder.tell(
-                events.Finalised(block_hash, self.tree.root.slot, len(plan.settled), len(dropped))
-            )
-            if dropped:
-                self._recorder.tell(events.BranchesPruned(tuple(dropped)))
-            if route.left:
-                self._recorder.tell(
-                    events.Reorganised(old, new, route.ancestor, len(route.left), len(route.entered))
-                )
-        for held in [held for record in plan.dropped for held in self._orphans.branch(record.hash)]:
-            self._drop(held, "orphans", "its branch was dropped")
-        self.prune()
-
-    @property
-    def pruned(self) -> tuple[int, int]:
-        """How many blocks lost their body since the start, and of how many nothing remains."""
-        return self._pruner.bodies, self._pruner.records
+        self._finalise(block_hash)
+        self._commit()
 
     def prune(self, *, everything: bool = False) -> None:
         """Remove what the settings say is old.
@@ -244,8 +218,13 @@ class Node:
         Raises:
             StoreError: the disk failed; what was removed so far stays removed.
         """
-        for event in self._pruner.prune(self.tree.root, everything=everything):
-            self._recorder.tell(event)
+        self._prune(everything=everything)
+        self._commit()
+
+    @property
+    def pruned(self) -> tuple[int, int]:
+        """How many blocks lost their body since the start, and of how many nothing remains."""
+        return self._pruner.bodies, self._pruner.records
 
     def sync(self) -> None:
         """Wait until everything is on the disk.
@@ -275,6 +254,37 @@ class Node:
         self.tree.demand_room()
         self._commit()
         self._follow_head()
+
+    def _finalise(self, block_hash: bytes) -> None:
+        plan = self.tree.preview(block_hash)
+        if not plan.settled:
+            return
+        old, new = self.head, self._best.above(block_hash)
+        route = self.tree.route(old, new)
+        if new != old:
+            self.store.set_head(new, durable=False)
+        dropped = [record.hash for record in plan.dropped]
+        self.store.finalise(block_hash, dropped, durable=False)
+        self.tree.finalise(block_hash)
+        self._best.recompute()
+        self._importer.forget(self.tree.root.slot)
+        if self._recorder.on:
+            self._recorder.tell(
+                events.Finalised(block_hash, self.tree.root.slot, len(plan.settled), len(dropped))
+            )
+            if dropped:
+                self._recorder.tell(events.BranchesPruned(tuple(dropped)))
+            if route.left:
+                self._recorder.tell(
+                    events.Reorganised(old, new, route.ancestor, len(route.left), len(route.entered))
+                )
+        for held in [held for record in plan.dropped for held in self._orphans.branch(record.hash)]:
+            self._drop(held, "orphans", "its branch was dropped")
+        self._prune()
+
+    def _prune(self, *, everything: bool = False) -> None:
+        for event in self._pruner.prune(self.tree.root, everything=everything):
+            self._recorder.tell(event)
 
     def _release(self, parent: bytes, now: int | None) -> list[Outcome]:
         """Take in the blocks that waited for a parent."""
@@ -397,7 +407,7 @@ class Node:
             self.store.set_head(self.head, durable=False)
         due = self.settings.finality.due(self.tree, self.head)
         if due is not None:
-            self.finalise(due)
+            self._finalise(due)
 
     def _undecodable(self, octets: bytes, source: str, error: DecodeError) -> Outcome:
         block_hash = blake2b(octets)
