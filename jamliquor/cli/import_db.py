@@ -12,7 +12,7 @@ from jamliquor.cli.exits import ExitCode
 from jamliquor.cli.machine import peak_rss
 from jamliquor.cli.version import version
 from jamliquor.conformance.bad_input import BadInput
-from jamliquor.errors import StoreError, StoreFull
+from jamliquor.errors import StoreError, StoreFull, TreeFull
 from jamliquor.node.clock import slot_now
 from jamliquor.node.directory import DATABASE, Directory
 from jamliquor.node.follow import open_feed
@@ -187,16 +187,17 @@ class DatabaseSession:
         def take(sent: Sent) -> list[Outcome]:
             return self._take(node, sent, slot_now(node.params))
 
+        trouble = ""
         try:
             while not self._stop.requested:
                 try:
                     self._count(node.tick(slot_now(node.params)), refused=False)
                     feed.poll(take)
-                except StoreFull as error:
-                    self._tell(f"{error}; trying again every {_RETRY_SECONDS:.0f} s")
-                    self._pause(_RETRY_SECONDS)
-                except BadInput as error:
-                    self._tell(str(error))
+                    trouble = ""
+                except (StoreFull, TreeFull, BadInput) as error:
+                    if str(error) != trouble:
+                        trouble = str(error)
+                        self._tell(f"{trouble}; trying again every {_RETRY_SECONDS:.0f} s")
                     self._pause(_RETRY_SECONDS)
         finally:
             feed.close()
