@@ -113,6 +113,16 @@ class State:
                 changes[_COMPONENT_KEYS[index]] = self._codec(index).encode(value)
         return State(self.params, self.trie.apply(changes), decoded, changes)
 
+    def rehoused(self, trie: Trie) -> State:
+        """The same state with its entries held elsewhere; what was decoded stays decoded.
+
+        Raises:
+            ValueError: the trie holds another state.
+        """
+        if trie != self.trie:
+            raise ValueError("a state can only move to a trie of the same root")
+        return State(self.params, trie, self._decoded)
+
     def take_changes(self) -> dict[bytes, bytes | None]:
         """The encoded entries that were set, or removed, to make this state from its parent.
 

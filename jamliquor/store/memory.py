@@ -26,7 +26,7 @@ class MemoryStore:
         self._records: dict[bytes, BlockRecord] = {}
         self._blocks: dict[bytes, bytes] = {}
         self._slots: dict[int, list[bytes]] = {}
-        self._bodies_before = 0
+        self._bodies_until = (0, b"")
         self._records_before = 0
 
     @property
@@ -85,7 +85,7 @@ class MemoryStore:
         if block is not None:
             self._blocks[record.hash] = block
         if head:
-            self._window.head = record.hash
+            self._window.set_head(record.hash)
         self._advance()
 
     def state(self, block_hash: bytes) -> State | None:
@@ -113,8 +113,7 @@ class MemoryStore:
     def set_head(self, block_hash: bytes, *, durable: bool = True) -> None:
         """See :class:`~jamliquor.store.interface.Store`."""
         del durable
-        self._window.require(block_hash)
-        self._window.head = block_hash
+        self._window.set_head(block_hash)
         self._advance()
 
     def finalise(
@@ -135,22 +134,21 @@ class MemoryStore:
         bodies_before, records_before = self._window.prunable(
             self.params, bodies_before, records_before
         )
-        bodies = [
-            one for one in self._below(bodies_before) if self._records[one].slot >= self._bodies_before
-        ][:limit]
-        for one in bodies:
+        order = [(record.slot, record.hash) for record in self.records(0, bodies_before - 1)]
+        bodies = [place for place in order if place > self._bodies_until][:limit]
+        records = [place for place in order if place[0] < records_before][: limit - len(bodies)]
+        for _, one in bodies:
             self._blocks.pop(one, None)
-            self._bodies_before = self._records[one].slot + 1
-        records = list(self._below(records_before))[: limit - len(bodies)]
-        for one in records:
-            self._records_before = self._records[one].slot + 1
+        for _, one in records:
             self._forget(one)
         finished = len(bodies) + len(records) < limit
-        if finished:
-            self._bodies_before = max(self._bodies_before, bodies_before)
-            self._records_before = max(self._records_before, records_before)
+        nowhere = (0, b"")
+        last_body = (bodies_before, b"") if finished else max(bodies, default=nowhere)
+        last_record = (records_before, b"") if finished else max(records, default=nowhere)
+        self._bodies_until = max(self._bodies_until, last_body)
+        self._records_before = max(self._records_before, last_record[0])
         return PruneReport(
-            len(bodies), len(records), self._bodies_before, self._records_before, finished
+            len(bodies), len(records), self._bodies_until[0], self._records_before, finished
         )
 
     def sync(self) -> None:
@@ -162,9 +160,6 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to release."""
-
-    def _below(self, slot: int) -> Iterator[bytes]:
-        return (record.hash for record in self.records(0, slot - 1))
 
     def _remember(self, record: BlockRecord) -> None:
         self._records[record.hash] = record

@@ -14,7 +14,9 @@ DEFAULT_KEEP_STATES = 16
 """States kept from the head backwards once their blocks are final."""
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
+    """A block whose state is kept."""
+
     record: BlockRecord
     state: State
 
@@ -25,32 +27,45 @@ class Window:
     Args:
         keep_states: how many states to keep from the head backwards, its own included; states that
             are not final are kept whatever their number.
+        stride: how many blocks the base moves at once, at least.
     """
 
-    def __init__(self, keep_states: int) -> None:
-        if keep_states < 1:
-            raise ValueError("at least one state is kept")
+    def __init__(self, keep_states: int, stride: int = 1) -> None:
+        if keep_states < 1 or stride < 1:
+            raise ValueError("at least one state is kept, and the base moves by one at least")
         self.keep_states = keep_states
+        self.stride = stride
         self.head: bytes | None = None
         self.finalised: bytes | None = None
         self.base: bytes | None = None
-        self._kept: dict[bytes, _Kept] = {}
+        self._kept: dict[bytes, Kept] = {}
+
+    def copy(self) -> Window:
+        """Another window with the same content, to try a step on."""
+        other = Window(self.keep_states, self.stride)
+        other.head, other.finalised, other.base = self.head, self.finalised, self.base
+        other._kept = dict(self._kept)
+        return other
+
+    def rehouse(self, block_hash: bytes, state: State) -> None:
+        """Replace a kept state by an equal one."""
+        self._kept[block_hash] = Kept(self._kept[block_hash].record, state)
 
     def start(self, record: BlockRecord, state: State) -> None:
         """The first state is base, head and final."""
-        self._kept[record.hash] = _Kept(record, state)
+        self._kept[record.hash] = Kept(record, state)
         self.base = self.head = self.finalised = record.hash
 
     def add(self, record: BlockRecord, state: State) -> None:
         """Keep the state after a block whose parent's state is kept."""
-        self._kept[record.hash] = _Kept(record, state)
+        self._kept[record.hash] = Kept(record, state)
 
     def state(self, block_hash: bytes) -> State | None:
         """The kept state after a block."""
         kept = self._kept.get(block_hash)
         return None if kept is None else kept.state
 
-    def require(self, block_hash: bytes) -> _Kept:
+    def require(self, block_hash: bytes) -> Kept:
         """A kept block and its state.
 
         Raises:
@@ -75,18 +90,29 @@ class Window:
         if record.state_root != state.root:
             raise StoreError(f"the record's state root is not that of block 0x{record.hash.hex()}")
 
+    def set_head(self, block_hash: bytes) -> None:
+        """Make a block the head.
+
+        Raises:
+            StoreError: its state is not kept, or it does not descend from the last finalised block.
+        """
+        assert self.finalised is not None, "a window is started before it has a head"
+        self._line(block_hash, self.finalised)
+        self.head = block_hash
+
     def finalise(self, block_hash: bytes, dropped: Iterable[bytes]) -> None:
         """Move finality on and drop the states of side branches.
 
         Raises:
-            StoreError: the block is not kept, does not descend from the last finalised one, or is to
-                be dropped with its branch.
+            StoreError: the block's state is not kept, it does not descend from the last finalised one,
+                the head does not descend from it, or one of these is to be dropped.
         """
-        doomed = set(dropped)
         assert self.finalised is not None, "a window is started before anything is final"
-        line = self._line(block_hash, self.finalised)
-        if doomed.intersection(line) or self.head in doomed:
-            raise StoreError("the head and finalised blocks cannot be dropped")
+        assert self.head is not None, "a window is started before anything is final"
+        doomed = set(dropped)
+        line = self._line(self.head, block_hash) + self._line(block_hash, self.finalised)
+        if doomed.intersection(line):
+            raise StoreError("the head, finalised blocks and those between them cannot be dropped")
         self.finalised = block_hash
         for one in doomed:
             self._kept.pop(one, None)
@@ -97,11 +123,11 @@ class Window:
             return None
         head, final = self.require(self.head).record, self.require(self.finalised).record
         wanted = min(final.number, head.number - self.keep_states + 1)
-        if wanted <= self.require(self.base).record.number:
+        if wanted < self.require(self.base).record.number + self.stride:
             return None
         return self._line(self.finalised, self.base)[final.number - wanted]
 
-    def advance(self, base: bytes) -> list[bytes]:
+    def advance(self, base: bytes) -> list[Kept]:
         """Move the base to a kept block; returns the blocks whose states are no longer kept.
 
         States below the new base go, and so do all that do not descend from it.
@@ -110,7 +136,7 @@ class Window:
         for one, entry in sorted(self._kept.items(), key=lambda item: item[1].record.number):
             if entry.record.parent in kept:
                 kept[one] = entry
-        gone = [one for one in self._kept if one not in kept]
+        gone = [entry for one, entry in self._kept.items() if one not in kept]
         self._kept = kept
         self.base = base
         return gone
@@ -129,7 +155,7 @@ class Window:
             parent = self.require(line[-1]).record.parent
             if parent not in self._kept:
                 raise StoreError(
-                    f"block 0x{block_hash.hex()} does not descend from the last finalised one"
+                    f"block 0x{block_hash.hex()} does not descend from block 0x{ancestor.hex()}"
                 )
             line.append(parent)
         return line
