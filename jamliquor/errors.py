@@ -22,7 +22,10 @@ class StoreError(HostError):
 
 
 class StoreFull(StoreError):
-    """There is no room on the disk. Nothing was lost; the same call works again when there is room."""
+    """There is no room on the disk. Nothing was lost; when there is room, the work can go on.
+
+    What failed may have to be opened again first: a database takes no write after one that failed.
+    """
 
 
 class DecodeError(JamliquorError, ValueError):

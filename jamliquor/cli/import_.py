@@ -141,8 +141,8 @@ def _into_database(
     """Import into a directory, and end the command."""
     with _signals(stop), _report(report_path) as report:
         from jamliquor.cli.import_db import DatabaseSession, Job  # noqa: PLC0415
-        from jamliquor.node.directory import DEFAULT_KEEP_STATES  # noqa: PLC0415
         from jamliquor.node.settings import DEFAULTS  # noqa: PLC0415
+        from jamliquor.store.window import DEFAULT_KEEP_STATES  # noqa: PLC0415
 
         chosen = {name: value for name, value in database.items() if value is not None}
         folder, follow = chosen.pop("db"), chosen.pop("follow", None)

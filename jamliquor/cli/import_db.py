@@ -14,7 +14,7 @@ from jamliquor.cli.version import version
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.errors import StoreError, StoreFull, TreeFull
 from jamliquor.node.clock import slot_now
-from jamliquor.node.directory import DATABASE, Directory
+from jamliquor.node.directory import Directory, holds_chain
 from jamliquor.node.follow import open_feed
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Outcome, Verdict
@@ -132,7 +132,7 @@ class DatabaseSession:
 
     def _first_source(self) -> Source | None:
         """The first source, opened early where it has to bring the genesis."""
-        if (self._job.folder / DATABASE).exists() or not self._job.sources:
+        if holds_chain(self._job.folder) or not self._job.sources:
             return None
         source = open_source(self._job.sources[0], self._job.params)
         if source.genesis is None:

@@ -1,83 +1,51 @@
-"""A node's directory: ``chain.db`` with blocks and states, ``events/`` with the log, ``lock``.
+"""A node's directory: ``chain.db`` with blocks and states, ``chain.json`` with what chain it is,
+``events/`` with the log, ``lock``.
 
-One process at a time may write to it. Readers of the log need no lock.
+One process at a time may use the store; readers of the log need no lock.
 """
 
 from __future__ import annotations
 
-import fcntl
+import json
 import os
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from jamliquor.chain.record import BlockRecord
+from jamliquor.chain_spec import encode_params, params_of_spec
 from jamliquor.codec import codec
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError, StoreError
 from jamliquor.node.node import Node
 from jamliquor.node.settings import DEFAULTS, Settings
 from jamliquor.node.sources import Genesis
-from jamliquor.params import ChainParams
+from jamliquor.params import NAMED, ChainParams
 from jamliquor.pvm.engine import Engine
+from jamliquor.store.directory import DATABASE_FILE
+from jamliquor.store.disk import DiskStore
 from jamliquor.store.events import EventLog
-from jamliquor.store.interim import DiskStore
+from jamliquor.store.window import DEFAULT_KEEP_STATES
 from jamliquor.types.header import Header
 
-DATABASE: Final = "chain.db"
 EVENTS: Final = "events"
-LOCK: Final = "lock"
-DEFAULT_KEEP_STATES: Final = 16
+CHAIN: Final = "chain.json"
 
 
-class Lock:
-    """Keeps other processes out of a directory as long as it is held; use it as a context manager.
-
-    The operating system lets go of it when the process ends, however it ends.
-
-    Raises:
-        StoreError: another process holds it, or the directory cannot be written.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / LOCK
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be opened: {error.strerror}") from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
-            os.close(self._file)
-            raise StoreError(f"{folder}: in use by process {holder}; stop that one first") from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
-
-    def __enter__(self) -> Lock:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """Let others in."""
-        os.close(self._file)
+def holds_chain(folder: Path) -> bool:
+    """Whether a directory was filled with a chain, as far as its files tell."""
+    return (folder / CHAIN).exists() and (folder / DATABASE_FILE).exists()
 
 
 class Directory:
-    """An open directory: its store, its log and its lock.
+    """An open directory; use it as a context manager, or close it.
 
     Args:
         genesis: the chain that is wanted; a new directory is filled with it. None opens what is there.
         keep_states: how many states to keep behind the head.
 
     Attributes:
+        params: the chain's parameters.
         genesis: hash of the chain's first header.
 
     Raises:
@@ -88,43 +56,34 @@ class Directory:
         self, folder: Path, genesis: Genesis | None = None, *, keep_states: int = DEFAULT_KEEP_STATES
     ) -> None:
         self.folder = folder
-        if genesis is None and not (folder / DATABASE).exists():
+        if genesis is None and not holds_chain(folder):
             raise StoreError(f"{folder}: holds no chain; import a source that has a genesis")
+        if holds_chain(folder):
+            self.params, self.genesis = _read_chain(folder / CHAIN)
+        if genesis is not None:
+            self._demand(genesis)
+            self.params, self.genesis = genesis.params, blake2b(genesis.header)
+        self.store = DiskStore(folder, self.params, genesis=self.genesis, keep_states=keep_states)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{folder}: cannot be made: {error.strerror}") from None
-        self._lock = Lock(folder)
-        try:
-            self.store = self._open(genesis, keep_states)
+            if self.store.head is None:
+                self._fill(genesis)
         except BaseException:
-            self._lock.release()
+            self.store.close()
             raise
 
-    def _open(self, genesis: Genesis | None, keep_states: int) -> DiskStore:
-        wanted = None if genesis is None else blake2b(genesis.header)
-        store = DiskStore(
-            self.folder / DATABASE,
-            None if genesis is None else genesis.params,
-            genesis=wanted,
-            keep_states=keep_states,
-        )
-        self.genesis: bytes = store.genesis
-        if store.head is None and genesis is not None:
-            try:
-                store.initialise(_first(genesis), genesis.entries)
-            except (ValueError, StoreError):
-                store.close()
-                raise
-        return store
+    def __enter__(self) -> Directory:
+        return self
 
-    @property
-    def params(self) -> ChainParams:
-        """The chain's parameters."""
-        return self.store.params
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def node(self, engine: Engine, settings: Settings = DEFAULTS, *, software: str = "") -> Node:
-        """The node on this directory; closing it closes the store.
+        """The node on this directory; close it before the directory.
 
         Raises:
             StoreError: store or log cannot be used.
@@ -145,11 +104,30 @@ class Directory:
             raise
 
     def close(self) -> None:
-        """Close the store and let others in."""
+        """Close the store and let others in.
+
+        Raises:
+            StoreError: the disk failed; the next start puts it right.
+        """
+        self.store.close()
+
+    def _demand(self, genesis: Genesis) -> None:
+        """Refuse a source of another chain than the directory's."""
+        wanted = blake2b(genesis.header)
+        if holds_chain(self.folder) and self.genesis != wanted:
+            raise StoreError(
+                f"{self.folder}: holds the chain of genesis 0x{self.genesis.hex()}, "
+                f"not of 0x{wanted.hex()}"
+            )
+
+    def _fill(self, genesis: Genesis | None) -> None:
+        if genesis is None:
+            raise StoreError(f"{self.folder}: was never filled; import a source that has a genesis")
+        _write_chain(self.folder / CHAIN, self.params, self.genesis)
         try:
-            self.store.close()
-        finally:
-            self._lock.release()
+            self.store.initialise(_first(genesis), genesis.entries)
+        except ValueError as error:
+            raise StoreError(f"the genesis state: {error}") from None
 
 
 def _first(genesis: Genesis) -> BlockRecord:
@@ -166,3 +144,37 @@ def _first(genesis: Genesis) -> BlockRecord:
         False,
         genesis.header,
     )
+
+
+def _write_chain(path: Path, params: ChainParams, genesis: bytes) -> None:
+    """Say what chain it is, in the form that ``--chain`` reads too (JIP-4)."""
+    text = json.dumps(
+        {
+            "id": params.name,
+            "protocol_parameters": encode_params(params).hex(),
+            "genesis": genesis.hex(),
+        }
+    )
+    part = path.with_suffix(".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _read_chain(path: Path) -> tuple[ChainParams, bytes]:
+    try:
+        spec = json.loads(path.read_text(encoding="utf-8"))
+        params = params_of_spec(spec)
+        genesis = bytes.fromhex(spec["genesis"])
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from None
+    except (DecodeError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path}: damaged: {error}") from None
+    known = NAMED.get(params.name)
+    same = known is not None and encode_params(known) == encode_params(params)
+    return (known if same and known is not None else params), genesis

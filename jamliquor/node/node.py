@@ -156,7 +156,8 @@ class Node:
 
         Raises:
             HostError: this machine failed (:class:`StoreFull`: no room on the disk). No block is
-                judged by it and nothing is lost: the same call works again when the cause is gone.
+                judged by it and nothing is lost: when the cause is gone, the same call works again,
+                on this node or, where the store must be opened again, on a new one.
         """
         self._settle()
         begun = time.perf_counter_ns()
@@ -192,6 +193,10 @@ class Node:
             if outcome.verdict is Verdict.IMPORTED:
                 outcomes += self._release(outcome.hash, now)
         return outcomes
+
+    def take_waiting(self) -> list[Held]:
+        """Take out all waiting blocks, for a node that takes this one's place."""
+        return [*self._orphans.clear(), *self._early.clear()]
 
     def give_up(self, reason: str) -> list[Outcome]:
         """Drop all blocks that wait for a parent: their source has ended."""

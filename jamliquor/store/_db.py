@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jamliquor._native import ffi, last_error, lib, take_buffer
-from jamliquor.errors import StoreError
+from jamliquor.errors import StoreError, StoreFull
 from jamliquor.state.trie import Trie
 from jamliquor.store.interface import Counters
 
 _ERR_ARGUMENT = -1
 _ERR_PANIC = -3
+
+# What the operating system says when a disk, or what somebody may use of it, is full.
+_NO_ROOM = ("no space left", "quota exceeded", "file too large")
 
 _REMOVED = b"\xff\xff\xff\xff"
 _HEAD_BYTES = 5
@@ -155,7 +158,9 @@ class Database:
             raise ValueError(last_error())
         if code == _ERR_PANIC:
             raise StoreError(f"{self._path}: the file is damaged ({last_error()})")
-        raise StoreError(f"{self._path}: {last_error()}")
+        text = last_error()
+        kind = StoreFull if any(words in text.lower() for words in _NO_ROOM) else StoreError
+        raise kind(f"{self._path}: {text}")
 
 
 def _encode(write: Write) -> bytes:
