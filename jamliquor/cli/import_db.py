@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jamliquor.chain.queue import Held
 from jamliquor.cli.exits import ExitCode
 from jamliquor.cli.machine import peak_rss
 from jamliquor.cli.version import version
@@ -15,11 +17,11 @@ from jamliquor.conformance.bad_input import BadInput
 from jamliquor.errors import StoreError, StoreFull, TreeFull
 from jamliquor.node.clock import slot_now
 from jamliquor.node.directory import Directory, holds_chain
-from jamliquor.node.follow import open_feed
+from jamliquor.node.follow import Feed, open_feed
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Outcome, Verdict
 from jamliquor.node.settings import Settings
-from jamliquor.node.sources import Sent, Source, open_source
+from jamliquor.node.sources import Genesis, Sent, Source, open_source
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import NativeEngine
 
@@ -71,25 +73,42 @@ class DatabaseSession:
         self._failures: list[dict[str, Any]] = []
         self._begun = self._told = time.monotonic()
         self._end: dict[str, Any] = {}
+        self._directory: Directory | None = None
+        self._node: Node
+        self._left: list[Held] = []
 
     def run(self) -> None:
         """Do everything; the directory is closed in good order whatever happens."""
         first = self._first_source()
-        genesis = None if first is None else first.genesis
+        self._open(None if first is None else first.genesis)
+        reason = "failed"
+        try:
+            self._import(first)
+            if self._job.follow is not None and not self._stop.requested:
+                self._follow(self._job.follow)
+            reason = "stopped" if self._stop.requested else "done"
+        finally:
+            self._close(reason)
+
+    def _open(self, genesis: Genesis | None) -> None:
         directory = Directory(self._job.folder, genesis, keep_states=self._job.keep_states)
         try:
             node = directory.node(NativeEngine(), self._job.settings, software=version())
-            for line in node.recovered:
-                self._tell(f"recovered: {line}")
-            reason = "failed"
-            try:
-                self._import(directory, node, first)
-                if self._job.follow is not None and not self._stop.requested:
-                    self._follow(node, self._job.follow)
-                reason = "stopped" if self._stop.requested else "done"
-            finally:
-                self._end = _standing(directory, node)
-                node.close(reason)
+        except BaseException:
+            directory.close()
+            raise
+        for line in node.recovered:
+            self._tell(f"recovered: {line}")
+        self._directory, self._node = directory, node
+        self._end = _standing(directory, node)
+
+    def _close(self, reason: str) -> None:
+        if self._directory is None:
+            return
+        directory, self._directory = self._directory, None
+        self._end = _standing(directory, self._node)
+        try:
+            self._node.close(reason)
         finally:
             directory.close()
 
@@ -140,27 +159,29 @@ class DatabaseSession:
             raise BadInput("a new database needs a genesis", source.path, advice=advice)
         return source
 
-    def _import(self, directory: Directory, node: Node, first: Source | None) -> None:
+    def _import(self, first: Source | None) -> None:
+        directory = self._directory
+        assert directory is not None, "opened before anything is imported"
         for index, path in enumerate(self._job.sources):
             early = first is not None and index == 0
             source = first if early and first else open_source(path, directory.params)
             _demand_same_chain(source, directory)
             for sent in source.blocks:
-                self._take(node, sent, None)
+                self._take(sent, None)
                 if self._stop.requested:
                     return
-            left = node.give_up("its source ended")
+            left = self._node.give_up("its source ended")
             if left:
                 self._count(left, refused=False)
                 raise _missing(source, left)
 
-    def _take(self, node: Node, sent: Sent, now: int | None) -> list[Outcome]:
-        outcomes = node.receive(sent.octets, sent.source, now=now)
+    def _take(self, sent: Sent, now: int | None) -> list[Outcome]:
+        outcomes = self._node.receive(sent.octets, sent.source, now=now)
         self._count(outcomes, refused=sent.refused)
         moment = time.monotonic()
         if moment - self._told >= _TELL_SECONDS and self._job.follow is None:
             self._told = moment
-            slot = node.head_record.slot
+            slot = self._node.head_record.slot
             self._tell(f"{self._counts[Verdict.IMPORTED]} blocks imported, head at slot {slot}")
         return outcomes
 
@@ -180,27 +201,40 @@ class DatabaseSession:
                         f"refused: {outcome.reason}"
                     )
 
-    def _follow(self, node: Node, path: Path) -> None:
+    def _follow(self, path: Path) -> None:
         feed = open_feed(path)
-        self._tell(f"following {path}; head at slot {node.head_record.slot}")
-
-        def take(sent: Sent) -> list[Outcome]:
-            return self._take(node, sent, slot_now(node.params))
-
+        self._tell(f"following {path}; head at slot {self._node.head_record.slot}")
         trouble = ""
         try:
             while not self._stop.requested:
                 try:
-                    self._count(node.tick(slot_now(node.params)), refused=False)
-                    feed.poll(take)
+                    self._serve(feed)
                     trouble = ""
                 except (StoreFull, TreeFull, BadInput) as error:
                     if str(error) != trouble:
                         trouble = str(error)
-                        self._tell(f"{trouble}; trying again every {_RETRY_SECONDS:.0f} s")
+                        self._tell(f"{trouble}; trying again every {_RETRY_SECONDS:g} s")
                     self._pause(_RETRY_SECONDS)
         finally:
             feed.close()
+
+    def _serve(self, feed: Feed) -> None:
+        """Take what has come; a directory that had to be closed is opened again first."""
+        if self._directory is None:
+            self._open(None)
+        now = slot_now(self._node.params)
+        try:
+            for held in self._left:
+                self._count(self._node.receive(held.block, held.source, now=now), refused=False)
+            self._left = []
+            self._count(self._node.tick(now), refused=False)
+            feed.poll(lambda sent: self._take(sent, slot_now(self._node.params)))
+        except StoreFull:
+            # The database takes no write after one that failed. What waits, waits for the next node.
+            self._left += self._node.take_waiting()
+            with suppress(StoreError):
+                self._close("the disk is full")
+            raise
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
