@@ -230,8 +230,8 @@ class DatabaseSession:
             self._count(self._node.tick(now), refused=False)
             feed.poll(lambda sent: self._take(sent, slot_now(self._node.params)))
         except StoreFull:
-            # The database takes no write after one that failed. What waits, waits for the next node.
-            self._left += self._node.take_waiting()
+            # The database takes no write after one that failed, so the next node gets the rest.
+            self._left = [*self._node.take_unsettled(), *self._left]
             with suppress(StoreError):
                 self._close("the disk is full")
             raise

@@ -67,6 +67,9 @@ class Directory:
         try:
             if self.store.head is None:
                 self._fill(genesis)
+            # Last, so that a directory with this file was filled.
+            if not (folder / CHAIN).exists():
+                _write_chain(folder / CHAIN, self.params, self.genesis)
         except BaseException:
             self.store.close()
             raise
@@ -123,7 +126,6 @@ class Directory:
     def _fill(self, genesis: Genesis | None) -> None:
         if genesis is None:
             raise StoreError(f"{self.folder}: was never filled; import a source that has a genesis")
-        _write_chain(self.folder / CHAIN, self.params, self.genesis)
         try:
             self.store.initialise(_first(genesis), genesis.entries)
         except ValueError as error:

@@ -102,7 +102,8 @@ class Node:
         self._orphans = WaitingBlocks(settings.max_waiting, settings.max_waiting_octets)
         self._early = WaitingBlocks(settings.max_waiting, settings.max_waiting_octets)
         # Blocks since the disk was waited for, and whether the store did and the log not yet.
-        self._unsynced = 0
+        self._unsynced: list[Held] = []
+        self._unsynced_octets = 0
         self._log_behind = False
         self._synced_at = time.monotonic()
         if store.head != self.head:
@@ -194,9 +195,13 @@ class Node:
                 outcomes += self._release(outcome.hash, now)
         return outcomes
 
-    def take_waiting(self) -> list[Held]:
-        """Take out all waiting blocks, for a node that takes this one's place."""
-        return [*self._orphans.clear(), *self._early.clear()]
+    def take_unsettled(self) -> list[Held]:
+        """Take out what a node that takes this one's place may lack, in the order to give it.
+
+        These are the blocks that are not surely on the disk, then those that wait.
+        """
+        unsynced, self._unsynced = self._unsynced, []
+        return [*unsynced, *self._orphans.clear(), *self._early.clear()]
 
     def give_up(self, reason: str) -> list[Outcome]:
         """Drop all blocks that wait for a parent: their source has ended."""
@@ -238,6 +243,7 @@ class Node:
             StoreError: the disk failed.
         """
         self.store.sync()
+        self._now_synced()
         self._commit(durable=True)
 
     def close(self, reason: str = "done") -> None:
@@ -335,7 +341,7 @@ class Node:
             return self._refuse(held, error)
         judged = time.perf_counter_ns()
         record = self._record(imported)
-        self._store(record, arrived.octets, imported.state)
+        self._store(record, held, imported.state)
         stored = time.perf_counter_ns()
         old = self.head
         new = self._best.added(self.tree.add(record))
@@ -380,15 +386,26 @@ class Node:
             imported.header,
         )
 
-    def _store(self, record: BlockRecord, octets: bytes, state: State) -> None:
+    def _store(self, record: BlockRecord, held: Held, state: State) -> None:
         since = time.monotonic() - self._synced_at
-        settings = self.settings
-        durable = self._unsynced + 1 >= settings.sync_blocks or since >= settings.sync_seconds
+        durable = (
+            len(self._unsynced) + 1 >= self.settings.sync_blocks
+            or self._unsynced_octets + len(held.block) >= self.settings.sync_octets
+            or since >= self.settings.sync_seconds
+        )
         preferred = self._best.prefers(record)
         changes = state.take_changes()
-        self.store.put(record, octets, state, changes, head=preferred, durable=durable)
-        self._unsynced += 1
-        self._log_behind |= durable
+        self.store.put(record, held.block, state, changes, head=preferred, durable=durable)
+        self._unsynced.append(held)
+        self._unsynced_octets += len(held.block)
+        if durable:
+            self._now_synced()
+            self._log_behind = True
+
+    def _now_synced(self) -> None:
+        self._unsynced.clear()
+        self._unsynced_octets = 0
+        self._synced_at = time.monotonic()
 
     def _commit(self, *, durable: bool = False) -> None:
         """Write the log, and sync it where the store did."""
@@ -396,8 +413,6 @@ class Node:
         self._recorder.commit(self.tree, self._best, durable=durable)
         if durable:
             self._log_behind = False
-            self._unsynced = 0
-            self._synced_at = time.monotonic()
 
     def _reorganised(self, old: bytes, new: bytes) -> None:
         route = self.tree.route(old, new)

@@ -19,6 +19,7 @@ class Settings(NamedTuple):
         keep_blocks: how many slots behind the finalised block bodies are kept; None keeps all.
         storage_budget: octets on disk above which the oldest bodies go; None sets no bound.
         sync_blocks: blocks after which the disk is waited for, at the latest.
+        sync_octets: octets of blocks after which it is, at the latest.
         sync_seconds: seconds after which it is, at the latest, when a block comes.
         max_unfinalised: blocks above the finalised one that the node holds at most.
         max_waiting: blocks that may wait for a parent, and again for their slot.
@@ -30,6 +31,7 @@ class Settings(NamedTuple):
     keep_blocks: int | None = None
     storage_budget: int | None = None
     sync_blocks: int = 16
+    sync_octets: int = 4 << 20
     sync_seconds: float = 30.0
     max_unfinalised: int = tree.DEFAULT_MAX_BLOCKS
     max_waiting: int = queue.DEFAULT_MAX_BLOCKS

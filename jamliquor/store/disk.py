@@ -256,8 +256,11 @@ class DiskStore:
     def close(self) -> None:
         """See :class:`~jamliquor.store.interface.Store`."""
         try:
-            self.sync()
-            self._database.close()
+            try:
+                self.sync()
+            finally:
+                # Also after a write that failed: only closing lets the file be opened again.
+                self._database.close()
         finally:
             self._directory.release()
 
