@@ -67,7 +67,6 @@ def start(
         equivocated=[slot for slot in equivocated if slot > root.slot],
         max_blocks=max_unfinalised,
     )
-    before = store.head
     broken = _add_whole(tree, importer, store)
     if broken:
         # The store needs a head with a state before it takes the others.
@@ -78,7 +77,7 @@ def start(
             detail = f"{remade} states were missing: their blocks were imported again"
             found.append(_event("states", BestChain(tree).head, detail))
         if lost:
-            found.append(_forget(store, tree, lost, before))
+            found.append(_forget(store, tree, lost))
     if problem or _differs(logged, tree):
         reason = problem or "the log told of another tree than the store holds"
         found.append(_event("events", BestChain(tree).head, reason))
@@ -135,17 +134,16 @@ def _restore(tree: BlockTree, importer: Importer, store: Store, record: BlockRec
     return True
 
 
-def _forget(
-    store: Store, tree: BlockTree, lost: list[BlockRecord], before: bytes | None
-) -> events.Recovered:
+def _forget(store: Store, tree: BlockTree, lost: list[BlockRecord]) -> events.Recovered:
     """Have the store forget blocks without a state; the best block with one becomes the head."""
     head = BestChain(tree).head
     if store.head != head:
         store.set_head(head, durable=False)
     store.finalise(tree.root.hash, [record.hash for record in lost])
-    detail = f"{len(lost)} blocks without a whole state were forgotten: they can be received again"
-    if before != head and before is not None:
-        detail += f"; the head went back from 0x{before.hex()} to 0x{head.hex()}"
+    detail = (
+        f"{len(lost)} blocks without a whole state were forgotten and can be received again; "
+        f"the head is now 0x{head.hex()} of slot {tree.node(head).record.slot}"
+    )
     return _event("head", head, detail)
 
 

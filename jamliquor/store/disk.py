@@ -286,7 +286,11 @@ class DiskStore:
             )
 
     def _recover(self) -> None:
-        """Make the kept states from the base and the change sets above it."""
+        """Make the kept states from the base and the change sets above it.
+
+        A block whose state cannot be made is left without one, and so are its descendants; the head
+        goes back to the newest block that has one. Whoever uses the store may import them again.
+        """
         if self._database.get(Table.META, _READY) is None:
             return
         base = self._name(_BASE)
@@ -296,15 +300,24 @@ class DiskStore:
         self._window.start(record, state)
         first = changes_key(record.number + 1)
         for key, row in self._database.rows(Table.CHANGES, first, _END):
-            child = self._required(key[-HASH_BYTES:])
-            parent = self._window.state(child.parent)
-            if parent is None:
+            child = self.record(key[-HASH_BYTES:])
+            parent = None if child is None else self._window.state(child.parent)
+            if child is None or parent is None:
                 continue
-            state = State(self.params, parent.trie.apply(decode_changes(row)))
-            _compare(child, state)
+            try:
+                state = State(self.params, parent.trie.apply(decode_changes(row)))
+                _compare(child, state)
+            except (HostError, ValueError):
+                continue
             self._window.add(child, state)
-        self._window.head = self._window.require(self._name(_HEAD)).record.hash
         self._window.finalised = self._window.require(self._name(_FINALISED)).record.hash
+        self._window.head = self._newest_whole(self._name(_HEAD))
+
+    def _newest_whole(self, block_hash: bytes) -> bytes:
+        """The block itself if its state is kept, else its newest ancestor with one."""
+        while self._window.state(block_hash) is None:
+            block_hash = self._required(block_hash).parent
+        return block_hash
 
     def _name(self, name: bytes) -> bytes:
         value = self._database.get(Table.META, name)

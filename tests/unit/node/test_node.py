@@ -273,7 +273,7 @@ def test_a_state_that_cannot_be_made_again_puts_the_head_back(
     del store._blocks[main[5].hash]
     again = node_on(store, tmp_path)
     assert again.head == main[4].hash == store.head and store.record(main[6].hash) is None
-    assert "3 blocks" in again.recovered[0] and "went back" in again.recovered[0]
+    assert "3 blocks" in again.recovered[0] and "the head is now" in again.recovered[0]
     assert verdicts(deliver(again, main[5:])) == [IMPORTED] * 3
     again.close()
     assert replayed(maker, tmp_path).head == main[-1].hash
