@@ -196,6 +196,17 @@ class ListedBlock(NamedTuple):
     ticketed: U8
 
 
+class SeenSlot(NamedTuple):
+    """A slot of which more was seen than the tree holds.
+
+    Attributes:
+        sole: the only valid block of the slot, which was dropped; zero if there were two.
+    """
+
+    slot: U32
+    sole: Hash
+
+
 class Listed(NamedTuple):
     """The whole tree of blocks, so that a log can be replayed from here.
 
@@ -203,13 +214,13 @@ class Listed(NamedTuple):
         head: the best block.
         digest: :func:`digest` of tree and head.
         blocks: the finalised block, then all others, parents before children.
-        equivocated: slots in which two valid blocks were seen.
+        seen: what the tree remembers of slots beside its blocks.
     """
 
     head: Hash
     digest: Hash
     blocks: tuple[ListedBlock, ...]
-    equivocated: tuple[U32, ...]
+    seen: tuple[SeenSlot, ...]
 
 
 class Checkpoint(NamedTuple):
@@ -341,8 +352,8 @@ def decode_event(data: bytes, offset: int = 0) -> Event | None:
 def digest(tree: BlockTree, head: bytes) -> bytes:
     """A commitment to everything that a node knows of the chain: 32 octets.
 
-    It covers the finalised block, all blocks above it with their state roots, the slots seen twice,
-    and the best block.
+    It covers the finalised block, all blocks above it with their state roots, what is remembered
+    of slots, and the best block.
     """
     return blake2b(tree.digest() + head)
 
@@ -360,7 +371,8 @@ def listed(tree: BlockTree, head: bytes) -> Listed:
         )
         for record in tree
     )
-    return Listed(head, digest(tree, head), blocks, tuple(tree.equivocated))
+    seen = tuple(SeenSlot(*one) for one in tree.remembered)
+    return Listed(head, digest(tree, head), blocks, seen)
 
 
 def record_of(event: Imported | ListedBlock) -> BlockRecord:

@@ -63,7 +63,7 @@ class Replay:
             self._compare(event.digest)
             return
         first, *others = map(events.record_of, event.blocks)
-        tree = BlockTree(first, equivocated=event.equivocated, max_blocks=_UNBOUNDED)
+        tree = BlockTree(first, remembered=event.seen, max_blocks=_UNBOUNDED)
         try:
             for record in others:
                 tree.add(record)

@@ -67,7 +67,7 @@ class BlockTree:
 
     Args:
         root: the finalised block.
-        equivocated: slots above the root's in which two valid blocks were seen already.
+        remembered: what :attr:`remembered` was of the tree that this one continues.
         max_blocks: how many blocks above the root are held; a further one is refused until
             finality takes some out.
     """
@@ -76,14 +76,14 @@ class BlockTree:
         self,
         root: BlockRecord,
         *,
-        equivocated: Iterable[int] = (),
+        remembered: Iterable[tuple[int, bytes]] = (),
         max_blocks: int = DEFAULT_MAX_BLOCKS,
     ) -> None:
         self._root = Node(root, None, 0)
         self._nodes = {root.hash: self._root}
         self._max_blocks = max_blocks
         # The one valid block seen in a slot, or None once there were two.
-        self._seen: dict[int, bytes | None] = dict.fromkeys(equivocated)
+        self._seen = {slot: sole if any(sole) else None for slot, sole in remembered}
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -113,6 +113,19 @@ class BlockTree:
     def equivocated(self) -> list[int]:
         """Slots above the root's with two valid blocks, ascending."""
         return sorted(slot for slot, sole in self._seen.items() if sole is None)
+
+    @property
+    def remembered(self) -> list[tuple[int, bytes]]:
+        """What the blocks of the tree do not tell of the slots above the root's, ascending.
+
+        For a slot with two valid blocks the zero hash, for one with a single block that was dropped
+        its hash: a further block of that slot is a second one.
+        """
+        return sorted(
+            (slot, bytes(32) if sole is None else sole)
+            for slot, sole in self._seen.items()
+            if sole not in self._nodes
+        )
 
     def node(self, block_hash: bytes) -> Node:
         """A block's node.
@@ -230,14 +243,14 @@ class BlockTree:
         return found
 
     def digest(self) -> bytes:
-        """A commitment to all blocks, their states and the slots seen twice: 32 octets.
+        """A commitment to all blocks, their states and what is remembered of slots: 32 octets.
 
         Two nodes that accepted the same blocks and finalised the same one have the same digest, in
         whatever order the blocks came.
         """
         parts = [self.root.hash]
         parts += sorted(node.record.hash + node.record.state_root for node in self._nodes.values())
-        parts += [slot.to_bytes(4, "little") for slot in self.equivocated]
+        parts += [slot.to_bytes(4, "little") + sole for slot, sole in self.remembered]
         return blake2b(b"".join(parts))
 
     def _become_root(self, root: Node) -> None:

@@ -61,10 +61,10 @@ def start(
     logged, problem = _logged(log)
     root = _root(store)
     importer.add_records(store.records(max(0, root.slot - params.max_lookup_anchor_age), root.slot))
-    equivocated = [] if logged.tree is None else logged.tree.equivocated
+    remembered = [] if logged.tree is None else logged.tree.remembered
     tree = BlockTree(
         root,
-        equivocated=[slot for slot in equivocated if slot > root.slot],
+        remembered=[one for one in remembered if one[0] > root.slot],
         max_blocks=max_unfinalised,
     )
     broken = _add_whole(tree, importer, store)

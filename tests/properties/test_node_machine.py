@@ -1,7 +1,8 @@
 """A node against a simple model: import, fork, reorganise, finalise, prune, crash, restart.
 
 The model keeps every block that the node accepted and computes everything anew from the definitions of
-section 19. Blocks come in any order, with parents missing or not; a crash loses what is only in memory.
+section 19. Blocks come in any order, with parents missing or not. A crash loses what is only in memory;
+on disk also what was not synced, which has to come again.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from jamliquor.chain.finality import Finality
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Verdict
 from jamliquor.node.settings import Settings
+from jamliquor.params import TINY
+from jamliquor.store.disk import DiskStore
 from jamliquor.store.interface import Store
 from tests.support.maker import Made, Maker
-from tests.support.nodes import memory_store, node_on, replayed
+from tests.support.nodes import initialise, memory_store, node_on, replayed
 
 
 @functools.cache
@@ -112,11 +115,16 @@ class NodeMachine(RuleBasedStateMachine):
     @initialize(target=blocks, keep_states=st.sampled_from([1, 3, 16]))
     def begin(self, keep_states: int) -> bytes:
         self.folder = Path(tempfile.mkdtemp(prefix="node-machine-"))
-        self.store: Store = memory_store(maker(), keep_states=keep_states)
+        self.keep_states = keep_states
         self.model = Model(maker().root)
-        self.dropped: set[bytes] = set()
+        self.open_store(new=True)
         self.open()
         return maker().root
+
+    def open_store(self, *, new: bool) -> None:
+        """Have a store; in memory it outlives the node."""
+        if new:
+            self.store: Store = memory_store(maker(), keep_states=self.keep_states)
 
     def open(self) -> None:
         settings = Settings(finality=Finality(None), keep_blocks=5, sync_blocks=3)
@@ -191,6 +199,8 @@ class NodeMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.node.close()
+        self.store.close()
+        self.open_store(new=False)
         self.model.waiting.clear()
         self.open()
         assert not self.node.recovered
@@ -217,10 +227,50 @@ class NodeMachine(RuleBasedStateMachine):
             return
         head, digest = self.node.head, events.digest(self.node.tree, self.node.head)
         self.node.close()
+        self.store.close()
         report = replayed(maker(), self.folder / "events")
         assert (report.head, report.digest) == (head, digest)
         shutil.rmtree(self.folder)
 
 
+class DiskNodeMachine(NodeMachine):
+    """The same on the disk store; a crash leaves the files as they are at that moment."""
+
+    def open_store(self, *, new: bool) -> None:
+        self.store = DiskStore(self.folder, TINY, keep_states=self.keep_states)
+        if new:
+            initialise(self.store, maker())
+
+    def crash(self) -> None:
+        image = Path(tempfile.mkdtemp(prefix="node-machine-"))
+        shutil.copytree(self.folder, image, dirs_exist_ok=True)
+        self.node.close()
+        self.store.close()
+        shutil.rmtree(self.folder)
+        self.folder = image
+        self.open_store(new=False)
+        self.model.waiting.clear()
+        self.open()
+        known = {*self.model.accepted, *maker().made, maker().root}
+        assert {one.hash for one in self.node.tree} <= known
+        self.give_again()
+
+    crash = rule()(crash)
+
+    def give_again(self) -> None:
+        """What was not synced comes again; then nothing is missing."""
+        for made in maker().path(self.model.root):
+            if self.store.record(made.hash) is None and made.slot > self.node.tree.root.slot:
+                self.node.receive(made.encoded, "again")
+        if self.node.finalised != self.model.root:
+            self.node.finalise(self.model.root)
+        for made in sorted(self.model.accepted.values(), key=lambda made: made.slot):
+            self.node.receive(made.encoded, "again")
+
+
 TestNodeMachine = NodeMachine.TestCase
 TestNodeMachine.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestDiskNodeMachine = DiskNodeMachine.TestCase
+TestDiskNodeMachine.settings = hypothesis_settings(
+    max_examples=25, stateful_step_count=25, deadline=None
+)

@@ -135,4 +135,4 @@ def test_equivocated_slots_are_in_the_digest() -> None:
     plain = tree_of(A1, B1)
     best = BestChain(tree).head
     assert best == A1.hash and events.digest(tree, best) != events.digest(plain, best)
-    assert events.listed(tree, best).equivocated == (12,)
+    assert events.listed(tree, best).seen == ((12, bytes(32)),)

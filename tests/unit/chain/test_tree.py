@@ -103,6 +103,18 @@ def test_two_blocks_of_one_slot_are_remembered_after_one_was_dropped() -> None:
     assert tree.equivocated == [] and not tree.is_equivocated(A2.slot)
 
 
+def test_a_dropped_block_makes_the_next_one_of_its_slot_a_twin() -> None:
+    tree = tree_of(A1, C1)
+    tree.finalise(A1.hash)
+    assert tree.equivocated == [] and tree.remembered == [(C1.slot, C1.hash)]
+    late = on(A1, "late", C1.slot)
+    tree.add(late)
+    assert tree.is_equivocated(late.slot) and tree.remembered == [(late.slot, bytes(32))]
+    again = BlockTree(A1, remembered=[(C1.slot, C1.hash)])
+    again.add(late)
+    assert again.is_equivocated(late.slot) and again.digest() == tree.digest()
+
+
 def test_digest_does_not_depend_on_the_order_of_arrival() -> None:
     assert tree_of(*ALL).digest() == tree_of(C1, A1, B2, A2, B3, A3).digest()
     assert tree_of(*ALL).digest() != tree_of(*ALL[:-1]).digest()

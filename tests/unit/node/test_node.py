@@ -165,6 +165,20 @@ def test_a_dropped_twin_is_remembered_over_a_restart(
     assert node_on(store, tmp_path).head == main[1].hash
 
 
+def test_a_dropped_block_that_is_back_after_a_crash_is_no_twin_of_itself(
+    maker: Maker, tmp_path: Path, main: list[Made]
+) -> None:
+    other = maker.make(maker.root, 20)
+    node = node_on(memory_store(maker), tmp_path)
+    deliver(node, [*main, other])
+    node.finalise(main[0].hash)
+    node.close()
+    store = memory_store(maker)
+    deliver(node_on(store, None), [*main, other])
+    again = node_on(store, tmp_path)
+    assert again.recovered and again.tree.equivocated == [] and again.head == other.hash
+
+
 def test_blocks_in_any_order(store: Store, tmp_path: Path, maker: Maker, main: list[Made]) -> None:
     node = node_on(store, tmp_path)
     backwards = list(reversed(main))
