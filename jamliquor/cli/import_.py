@@ -11,11 +11,10 @@ from typing import Any
 
 import click
 
+from jamliquor.cli.chain import params_of
 from jamliquor.cli.exits import HELP as EXIT_CODES
 from jamliquor.cli.options import debug_option, json_option
 from jamliquor.cli.progress import Progress
-from jamliquor.conformance.bad_input import BadInput
-from jamliquor.params import NAMED, ChainParams
 
 
 class Stop:
@@ -82,10 +81,10 @@ def command(
       jamliquor import traces/storage/00000031.bin --chain tiny
     """
     stop = Stop()
-    with _signals(stop), _report(report_path) as report:
+    with _signals(stop), open_report(report_path) as report:
         from jamliquor.cli.session import Session  # noqa: PLC0415 - after the cheap refusals
 
-        params = None if chain is None else _params(chain)
+        params = None if chain is None else params_of(chain)
         session = Session(sources, params=params, each=each, stop=stop, report=report)
         progress = Progress(session.summary.planned, quiet=quiet or as_json)
         try:
@@ -113,7 +112,12 @@ def _signals(stop: Stop) -> Iterator[None]:
 
 
 @contextmanager
-def _report(path: Path | None) -> Iterator[Any]:
+def open_report(path: Path | None) -> Iterator[Any]:
+    """The report file that ``--report`` names, or None; discarded unless it is finished.
+
+    Raises:
+        BadParameter: the place cannot be written.
+    """
     if path is None:
         yield None
         return
@@ -129,27 +133,3 @@ def _report(path: Path | None) -> Iterator[Any]:
         yield report
     finally:
         report.discard()
-
-
-def _params(chain: str) -> ChainParams:
-    """The parameters that ``--chain`` names."""
-    if chain in NAMED:
-        return NAMED[chain]
-    import json  # noqa: PLC0415
-
-    from jamliquor.chain_spec import params_of_spec  # noqa: PLC0415
-    from jamliquor.errors import DecodeError  # noqa: PLC0415
-
-    path = Path(chain)
-    if not path.exists():
-        reason = f"{chain} is neither tiny nor full nor a file"
-        raise click.BadParameter(reason, param_hint="--chain")
-    try:
-        return params_of_spec(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        advice = "check that you may read it (ls -l)"
-        raise BadInput(f"cannot be read: {error.strerror}", path, advice=advice) from None
-    except DecodeError as error:
-        raise BadInput(error.reason, path, field=error.path, advice="see JIP-4") from None
-    except ValueError as error:
-        raise BadInput(f"not JSON: {error}", path, advice="name a JIP-4 file") from None

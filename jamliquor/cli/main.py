@@ -11,7 +11,9 @@ from jamliquor.cli.version import version
 
 _COMMANDS = {
     "bench": ("bench", "Measure how fast this machine is."),
+    "conformance": ("conformance", "Test a target that speaks the conformance protocol."),
     "doctor": ("doctor", "Check the installation and this machine."),
+    "fuzz": ("fuzz", "Serve the conformance protocol on a Unix socket."),
     "import": ("import_", "Import recorded blocks and compare the state after each."),
 }
 """Module and one line of help of each command: listing them loads none."""

@@ -31,7 +31,7 @@ from jamliquor.types.header import Header
 # A trace holds a line of blocks and forks of one block's length.
 _KEPT_STATES = 4
 
-_MAX_ENTRIES_SHOWN = 24
+MAX_ENTRIES_SHOWN = 24
 
 
 class Outcome(enum.StrEnum):
@@ -95,7 +95,7 @@ def run_trace(
 def _chain(params: ChainParams, engine: Engine, trace: Trace, genesis: Path) -> Iterator[Result]:
     stored = read_genesis(genesis, params)
     importer = Importer(params, engine, kept_states=_KEPT_STATES)
-    state = _load(params, stored.state)
+    state = load_state(params, stored.state)
     _judging(genesis, lambda: importer.start_genesis(stored.header, state))
     for path in trace.steps:
         step = read_step(path, params)
@@ -120,13 +120,17 @@ def _chain(params: ChainParams, engine: Engine, trace: Trace, genesis: Path) -> 
 
 def _alone(params: ChainParams, engine: Engine, trace: Trace, step: Step) -> Result:
     importer = Importer(params, engine, kept_states=1, check_ancestry=False)
-    state = _load(params, step.prior)
+    state = load_state(params, step.prior)
     _judging(step.path, lambda: importer.start(step.block.header.parent, state))
     return _import(params, importer, trace, step)
 
 
-def _load(params: ChainParams, stored: StoredState) -> State:
-    """The recorded state, if it has the root that was recorded."""
+def load_state(params: ChainParams, stored: StoredState) -> State:
+    """The recorded state, if it has the root that was recorded.
+
+    Raises:
+        BadInput: it has not, or the file changed since it was opened.
+    """
     try:
         state = State.from_entries(params, stored.entries())
     except ValueError as error:
@@ -170,18 +174,19 @@ def _import(params: ChainParams, importer: Importer, trace: Trace, step: Step) -
         root=root,
         milliseconds=milliseconds,
         tickets=len(step.block.extrinsic.tickets),
-        outcome=_outcome(step, root),
+        outcome=judge_outcome(step, root),
         refusal=refusal,
     )
     if imported is None or result.outcome is not Outcome.MISMATCH:
         return result
-    expected = _load(params, step.posterior)
+    expected = load_state(params, step.posterior)
     found = differences(params, expected, imported.state)
-    shown = tuple(itertools.islice(found, _MAX_ENTRIES_SHOWN))
+    shown = tuple(itertools.islice(found, MAX_ENTRIES_SHOWN))
     return result._replace(differences=shown, complete=next(found, None) is None)
 
 
-def _outcome(step: Step, root: bytes | None) -> Outcome:
+def judge_outcome(step: Step, root: bytes | None) -> Outcome:
+    """How a root, or None for a refusal, compares with the record."""
     if root is None:
         return Outcome.REFUSED if step.refused else Outcome.WRONGLY_REFUSED
     if step.refused:
