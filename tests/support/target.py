@@ -106,10 +106,15 @@ class Peer:
 
 @contextmanager
 def running_target(
-    folder: Path, *arguments: object, environment: dict[str, str] | None = None
+    folder: Path,
+    *arguments: object,
+    path: Path | None = None,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[Running]:
     """A target whose data lies in ``folder``; told by the environment alone when there is one."""
-    path = fresh_socket()
+    own = fresh_socket() if path is None else None
+    path = own or path
+    assert path is not None
     given = ["fuzz", "--socket", path, "--data", folder, *arguments]
     variables = dict(os.environ)
     if environment is not None:
@@ -132,8 +137,9 @@ def running_target(
         if process.poll() is None:
             process.kill()
             process.wait()
-        path.unlink(missing_ok=True)
-        path.parent.rmdir()
+        if own is not None:
+            own.unlink(missing_ok=True)
+            own.parent.rmdir()
 
 
 def block_message(data: bytes | None = None) -> bytes:
