@@ -8,9 +8,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 from click.core import ParameterSource
@@ -147,7 +147,7 @@ def command(
     _check_wish()
     target = _make(path, chain, once, record, data, level)
     with _signals(target):
-        click.echo(f"listening on {path}")
+        _say(sys.stdout, f"listening on {path}")
         target.serve()
 
 
@@ -171,7 +171,7 @@ def _make(
         path,
         last=LastBlocks(folder),
         log=_Logger(level),
-        tell=click.echo,
+        tell=lambda line: _say(sys.stdout, line),
         recording=None if record is None else Recording(params, record),
         once=once,
     )
@@ -203,4 +203,11 @@ class _Logger:
 
     def __call__(self, level: str, line: str) -> None:
         if level in self._shown:
-            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {level:<5} {line}\n")
+            _say(sys.stderr, f"{time.strftime('%H:%M:%S')} {level:<5} {line}")
+
+
+def _say(stream: TextIO, line: str) -> None:
+    # Nobody may be there to read it; serving goes on.
+    with suppress(OSError):
+        stream.write(f"{line}\n")
+        stream.flush()

@@ -39,7 +39,7 @@ MAX_HELD = 64 << 20
 PATIENCE_SECONDS = 60.0
 
 _RECEIVED = 1 << 18
-_BACKLOG = 128
+_BACKLOG = 1024
 
 # The longest path that fits in a socket's address on Linux, with its final zero.
 _MAX_PATH = 107

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from jamliquor.codec import codec
 from jamliquor.conformance import messages
@@ -42,9 +43,10 @@ def fresh_socket() -> Path:
 class Running:
     """A target in another process."""
 
-    def __init__(self, process: subprocess.Popen[str], path: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], path: Path, errors: IO[str]) -> None:
         self.process = process
         self.path = path
+        self._errors = errors
 
     def rss(self) -> int:
         """Resident octets now."""
@@ -60,8 +62,9 @@ class Running:
         """Stop it by a signal; what it said."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
-        return Ran(self.process.returncode, out, err)
+        out, _ = self.process.communicate(timeout=30)
+        self._errors.seek(0)
+        return Ran(self.process.returncode, out, self._errors.read())
 
 
 class Peer:
@@ -120,26 +123,28 @@ def running_target(
     if environment is not None:
         given = []
         variables |= environment | {"JAM_FUZZ_SOCK_PATH": str(path)}
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, given)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=variables,
-    )
-    running = Running(process, path)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line == f"listening on {path}\n", line or running.end().err
-        yield running
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        if own is not None:
-            own.unlink(missing_ok=True)
-            own.parent.rmdir()
+    # A pipe that nobody reads would stop the target when it is full.
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, given)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=variables,
+        )
+        running = Running(process, path, errors)
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line == f"listening on {path}\n", line or running.end().err
+            yield running
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            if own is not None:
+                own.unlink(missing_ok=True)
+                own.parent.rmdir()
 
 
 def block_message(data: bytes | None = None) -> bytes:
