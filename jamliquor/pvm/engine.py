@@ -445,7 +445,8 @@ class _NativeMachine:
         code = lib.jam_pvm_machine_run(self._handle)
         if code < 0:
             check(code)
-        return _EXITS[code]
+        reason: ExitReason = _EXITS[code]
+        return reason
 
     def read(self, address: int, length: int) -> bytes | None:
         if not length:
