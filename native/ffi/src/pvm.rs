@@ -55,7 +55,10 @@ const _: () = assert!(std::mem::size_of::<JamPvmState>() == std::mem::size_of::<
 
 impl From<HostFailure> for Failure {
     fn from(failure: HostFailure) -> Self {
-        Failure { code: JAM_ERR_HOST, message: failure.0 }
+        Failure {
+            code: JAM_ERR_HOST,
+            message: failure.0,
+        }
     }
 }
 
@@ -114,7 +117,12 @@ pub unsafe extern "C" fn jam_pvm_engine_new(
         let directory = std::str::from_utf8(directory)
             .map_err(|_| Failure::argument("the directory is not UTF-8"))?;
         let spill_directory = (!directory.is_empty()).then(|| PathBuf::from(directory));
-        let engine = Engine::new(Limits { resident, spill_directory, spill_quota: quota, paged });
+        let engine = Engine::new(Limits {
+            resident,
+            spill_directory,
+            spill_quota: quota,
+            paged,
+        });
         // SAFETY: the caller promises a writable pointer.
         unsafe { *out = Box::into_raw(Box::new(JamPvmEngine { engine })) };
         Ok(JAM_OK)
@@ -133,7 +141,12 @@ pub unsafe extern "C" fn jam_pvm_engine_counters(
     guard(|| {
         // SAFETY: the caller promises a live engine.
         let counters = unsafe { (*engine).engine.counters() };
-        let words = [counters.resident, counters.peak, counters.spilled, counters.restored];
+        let words = [
+            counters.resident,
+            counters.peak,
+            counters.spilled,
+            counters.restored,
+        ];
         // SAFETY: the caller promises four writable words.
         unsafe { out.cast::<[u64; 4]>().write_unaligned(words) };
         Ok(JAM_OK)
@@ -168,7 +181,9 @@ pub unsafe extern "C" fn jam_pvm_program_new(
         // SAFETY: passed on from this function's own contract.
         match Program::decode(unsafe { bytes(data, len) }?) {
             Ok(program) => {
-                let program = Box::new(JamPvmProgram { program: Arc::new(program) });
+                let program = Box::new(JamPvmProgram {
+                    program: Arc::new(program),
+                });
                 // SAFETY: the caller promises a writable pointer.
                 unsafe { *out = Box::into_raw(program) };
                 Ok(JAM_OK)
@@ -176,7 +191,10 @@ pub unsafe extern "C" fn jam_pvm_program_new(
             Err(invalid) => {
                 // SAFETY: the caller promises a writable word.
                 unsafe { *offset = invalid.offset as u64 };
-                Err(Failure { code: JAM_PVM_INVALID, message: invalid.reason.to_owned() })
+                Err(Failure {
+                    code: JAM_PVM_INVALID,
+                    message: invalid.reason.to_owned(),
+                })
             }
         }
     })
@@ -220,7 +238,10 @@ pub unsafe extern "C" fn jam_pvm_machine_new(
         // SAFETY: the caller promises live handles.
         let (engine, program) = unsafe { (&(*engine).engine, &(*program).program) };
         let machine = engine.machine(Arc::clone(program), pc, gas)?;
-        let machine = JamPvmMachine { busy: AtomicBool::new(false), machine };
+        let machine = JamPvmMachine {
+            busy: AtomicBool::new(false),
+            machine,
+        };
         // SAFETY: the caller promises a writable pointer.
         unsafe { *out = Box::into_raw(Box::new(machine)) };
         Ok(JAM_OK)

@@ -79,7 +79,10 @@ impl Engine {
         gas: i64,
     ) -> Result<PooledMachine, HostFailure> {
         let kind = self.shared.kind(program, pc, gas)?;
-        Ok(PooledMachine { kind: Some(kind), shared: Arc::clone(&self.shared) })
+        Ok(PooledMachine {
+            kind: Some(kind),
+            shared: Arc::clone(&self.shared),
+        })
     }
 }
 
@@ -87,7 +90,10 @@ impl Shared {
     fn kind(&self, program: Arc<Program>, pc: u64, gas: i64) -> Result<Kind, HostFailure> {
         #[cfg(target_pointer_width = "64")]
         if let Some(pool) = &self.flat {
-            let pooled = pool.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
+            let pooled = pool
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .pop();
             let memory = match pooled {
                 Some(mut memory) => memory.open().map(|()| memory)?,
                 None => Memory::new(Arc::clone(&self.budget))?,

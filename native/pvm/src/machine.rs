@@ -76,8 +76,20 @@ impl<S: Store> Machine<S> {
     /// A machine about to execute the instruction at `pc`, with registers zero.
     pub fn new(program: Arc<Program>, memory: Memory<S>, pc: u64, gas: i64) -> Self {
         let registers = [0; REGISTERS];
-        let state = RunState { registers, gas, pc, exit: FRESH, argument: 0, next_pc: pc };
-        Machine { program, state: Box::new(state), memory, resume: 0 }
+        let state = RunState {
+            registers,
+            gas,
+            pc,
+            exit: FRESH,
+            argument: 0,
+            next_pc: pc,
+        };
+        Machine {
+            program,
+            state: Box::new(state),
+            memory,
+            resume: 0,
+        }
     }
 
     /// Ends the machine and hands its memory back.

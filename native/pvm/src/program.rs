@@ -35,7 +35,15 @@ pub(crate) struct Op {
 
 impl Op {
     pub const fn of(opcode: u8, cost: u32) -> Op {
-        Op { opcode, a: 0, b: 0, d: 0, imm: 0, ext: 0, cost }
+        Op {
+            opcode,
+            a: 0,
+            b: 0,
+            d: 0,
+            imm: 0,
+            ext: 0,
+            cost,
+        }
     }
 }
 
@@ -222,7 +230,8 @@ impl<'a> Decoder<'a> {
             Form::RegRegReg => (op.a, op.b, op.d) = (reg(low), reg(high), reg(octet(2))),
         }
         if let Some(offset) = target {
-            self.targets.push((self.ops.len() as u32, at as i64 + i64::from(offset)));
+            self.targets
+                .push((self.ops.len() as u32, at as i64 + i64::from(offset)));
         }
         op
     }
@@ -239,7 +248,9 @@ impl<'a> Decoder<'a> {
             *octet = self.octet(at + distance);
         }
         let unused = 32 - 8 * len as u32;
-        i32::from_le_bytes(octets).checked_shl(unused).map_or(0, |value| value >> unused)
+        i32::from_le_bytes(octets)
+            .checked_shl(unused)
+            .map_or(0, |value| value >> unused)
     }
 
     /// The operation that begins the basic block at `position`, or [`NOWHERE`].
@@ -275,9 +286,16 @@ impl<'a> Decoder<'a> {
     }
 
     fn jumps(&self) -> Jumps {
-        let Blob { jump_count, jump_width, .. } = *self.blob;
+        let Blob {
+            jump_count,
+            jump_width,
+            ..
+        } = *self.blob;
         if jump_width == 0 {
-            return Jumps::Zeroes { count: jump_count, target: self.block_at(0) };
+            return Jumps::Zeroes {
+                count: jump_count,
+                target: self.block_at(0),
+            };
         }
         let resolve = |index| {
             i64::try_from(self.blob.jump(index)).map_or(NOWHERE, |position| self.block_at(position))

@@ -29,11 +29,20 @@ impl Mapping {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: an anonymous mapping at an address of the host's choice touches nothing else.
         let base = unsafe {
-            libc::mmap(null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+            libc::mmap(
+                null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                flags,
+                -1,
+                0,
+            )
         };
         if base == libc::MAP_FAILED {
             let error = std::io::Error::last_os_error();
-            return Err(HostFailure(format!("cannot reserve {len} bytes of address space: {error}")));
+            return Err(HostFailure(format!(
+                "cannot reserve {len} bytes of address space: {error}"
+            )));
         }
         // Huge pages would commit 2 MiB for one guest page. A host without them refuses: no matter.
         // SAFETY: the range is the mapping just made.
@@ -82,7 +91,11 @@ unsafe impl Store for FlatStore {
 
     fn new() -> Result<Self, HostFailure> {
         let states = Mapping::new(PAGES as usize)?;
-        Ok(FlatStore { space: Mapping::new(SPACE)?, states, touched: [0; 4] })
+        Ok(FlatStore {
+            space: Mapping::new(SPACE)?,
+            states,
+            touched: [0; 4],
+        })
     }
 
     fn frame_len() -> usize {
@@ -96,7 +109,10 @@ unsafe impl Store for FlatStore {
 
     #[inline(always)]
     fn view(&self) -> FlatView {
-        FlatView { space: self.space.base.as_ptr(), states: self.states.base.as_ptr() }
+        FlatView {
+            space: self.space.base.as_ptr(),
+            states: self.states.base.as_ptr(),
+        }
     }
 
     #[inline(always)]
@@ -122,7 +138,10 @@ unsafe impl Store for FlatStore {
             if state < WRITABLE_NOW || !inside {
                 return false;
             }
-            view.space.add(address as usize).cast::<[u8; N]>().write(octets);
+            view.space
+                .add(address as usize)
+                .cast::<[u8; N]>()
+                .write(octets);
             true
         }
     }
@@ -153,7 +172,8 @@ unsafe impl Store for FlatStore {
     }
 
     fn release(&mut self, frame: u32) {
-        self.space.discard(frame as usize * Self::frame_len(), Self::frame_len());
+        self.space
+            .discard(frame as usize * Self::frame_len(), Self::frame_len());
     }
 
     fn clear_states(&mut self) {

@@ -145,7 +145,12 @@ impl<S: Store> Memory<S> {
     }
 
     /// Sets the access of `count` pages from `first`, as far as they exist; contents stay.
-    pub fn set_access(&mut self, first: u32, count: u32, access: Access) -> Result<(), HostFailure> {
+    pub fn set_access(
+        &mut self,
+        first: u32,
+        count: u32,
+        access: Access,
+    ) -> Result<(), HostFailure> {
         let end = first.saturating_add(count).min(PAGES);
         for page in first.max(RESERVED_PAGES)..end {
             let state = self.store.state(page) & RESIDENT;
@@ -159,7 +164,12 @@ impl<S: Store> Memory<S> {
         let end = first.saturating_add(count).min(PAGES);
         let shift = Self::frame_shift();
         let (low, high) = (first >> shift, end.div_ceil(1 << shift));
-        let mut frames: Vec<u32> = self.resident.iter().chain(self.spilled.keys()).copied().collect();
+        let mut frames: Vec<u32> = self
+            .resident
+            .iter()
+            .chain(self.spilled.keys())
+            .copied()
+            .collect();
         frames.retain(|frame| (low..high).contains(frame));
         for frame in frames {
             let base = frame << shift;
@@ -289,7 +299,9 @@ impl<S: Store> Memory<S> {
         self.demand(address, len, Access::Read)?;
         let mut octets = [0u8; 8];
         for (at, octet) in octets[..len as usize].iter_mut().enumerate() {
-            let part = self.piece(address.wrapping_add(at as u32), 1).map_err(Denied::Host)?;
+            let part = self
+                .piece(address.wrapping_add(at as u32), 1)
+                .map_err(Denied::Host)?;
             *octet = part[0];
         }
         Ok(u64::from_le_bytes(octets))
@@ -299,10 +311,13 @@ impl<S: Store> Memory<S> {
         self.demand(address, len, Access::Write)?;
         let octets = &value.to_le_bytes()[..len as usize];
         // Both frames first: the host may fail only while nothing is written yet.
-        self.piece(address.wrapping_add(len - 1), 1).map_err(Denied::Host)?;
+        self.piece(address.wrapping_add(len - 1), 1)
+            .map_err(Denied::Host)?;
         self.piece(address, 1).map_err(Denied::Host)?;
         for (at, octet) in octets.iter().enumerate() {
-            let part = self.piece(address.wrapping_add(at as u32), 1).map_err(Denied::Host)?;
+            let part = self
+                .piece(address.wrapping_add(at as u32), 1)
+                .map_err(Denied::Host)?;
             part[0] = *octet;
         }
         Ok(())
@@ -386,7 +401,9 @@ impl<S: Store> Memory<S> {
     }
 
     fn evict_oldest(&mut self) -> Result<(), HostFailure> {
-        let Some(frame) = self.resident.pop_front() else { return Ok(()) };
+        let Some(frame) = self.resident.pop_front() else {
+            return Ok(());
+        };
         match self.budget.spill(self.store.frame(frame)) {
             Ok(slot) => self.spilled.insert(frame, slot),
             Err(failure) => {

@@ -13,7 +13,10 @@ struct Leaf {
 }
 
 /// What directory entries without pages of their own point to; never written.
-static EMPTY: Empty = Empty(Leaf { states: [0; LEAF], pages: [std::ptr::null_mut(); LEAF] });
+static EMPTY: Empty = Empty(Leaf {
+    states: [0; LEAF],
+    pages: [std::ptr::null_mut(); LEAF],
+});
 
 struct Empty(Leaf);
 // SAFETY: immutable for ever, its pointers are null.
@@ -44,7 +47,10 @@ fn split(page: u32) -> (usize, usize) {
 impl PagedStore {
     fn leaf_mut(&mut self, index: usize) -> &mut Leaf {
         if std::ptr::eq(self.directory[index], empty()) {
-            let fresh = Leaf { states: [0; LEAF], pages: [std::ptr::null_mut(); LEAF] };
+            let fresh = Leaf {
+                states: [0; LEAF],
+                pages: [std::ptr::null_mut(); LEAF],
+            };
             self.directory[index] = Box::into_raw(Box::new(fresh));
             self.leaves += 1;
         }
@@ -76,7 +82,10 @@ unsafe impl Store for PagedStore {
     type View = PagedView;
 
     fn new() -> Result<Self, HostFailure> {
-        Ok(PagedStore { directory: Box::new([empty(); LEAF]), leaves: 0 })
+        Ok(PagedStore {
+            directory: Box::new([empty(); LEAF]),
+            leaves: 0,
+        })
     }
 
     fn frame_len() -> usize {
@@ -111,7 +120,10 @@ unsafe impl Store for PagedStore {
             if state < WRITABLE_NOW || (N > 1 && offset > PAGE_SIZE - N) {
                 return false;
             }
-            page.cast::<u8>().add(offset).cast::<[u8; N]>().write(octets);
+            page.cast::<u8>()
+                .add(offset)
+                .cast::<[u8; N]>()
+                .write(octets);
             true
         }
     }
