@@ -48,6 +48,8 @@ DEFAULT_CACHE: Final = 16 << 20
 """Bytes of decoded programs that an engine keeps by default."""
 DEFAULT_RESIDENT: Final = 24 << 20
 """Bytes of guest pages that a native engine keeps resident by default."""
+MAX_DECODED: Final = 1 << 17
+"""Instructions of the largest program that a native engine keeps decoded."""
 DEFAULT_QUOTA: Final = 256 << 20
 """Bytes of a native engine's spill file by default."""
 
@@ -319,6 +321,8 @@ class NativeEngine(Engine):
         spill_quota: bytes of that file.
         paged: walk page tables even where 4 GiB of address space can be reserved, as 32-bit hosts
             do.
+        max_decoded: programs of more instructions are decoded a piece at a time, when executed; at
+            most 2^17, the default.
     """
 
     def __init__(
@@ -329,8 +333,10 @@ class NativeEngine(Engine):
         spill_directory: str = "",
         spill_quota: int = DEFAULT_QUOTA,
         paged: bool = False,
+        max_decoded: int = MAX_DECODED,
     ) -> None:
         super().__init__(cache_size=cache_size)
+        self._max_decoded = max_decoded
         out = ffi.new("JamPvmEngine **")
         path = spill_directory.encode()
         check(lib.jam_pvm_engine_new(resident, path, len(path), spill_quota, paged, out))
@@ -346,7 +352,7 @@ class NativeEngine(Engine):
     def _decode(self, blob: bytes) -> Program | InvalidProgram:
         out = ffi.new("JamPvmProgram **")
         offset = ffi.new("uint64_t *")
-        if check(lib.jam_pvm_program_new(blob, len(blob), out, offset)):
+        if check(lib.jam_pvm_program_new(blob, len(blob), self._max_decoded, out, offset)):
             return InvalidProgram(last_error(), int(offset[0]))
         return _NativeProgram(ffi.gc(out[0], lib.jam_pvm_program_free))
 

@@ -16,6 +16,7 @@ from jamliquor.pvm.reference import ReferenceEngine
 BACKENDS: Final[dict[str, Callable[[], Engine]]] = {
     "native": NativeEngine,
     "paged": lambda: NativeEngine(paged=True),
+    "streamed": lambda: NativeEngine(max_decoded=0),
     "reference": ReferenceEngine,
 }
 

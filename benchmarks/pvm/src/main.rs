@@ -7,7 +7,7 @@ mod yardstick;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jamliquor_pvm::{Access, Engine, ExitReason, Limits, Program};
+use jamliquor_pvm::{Access, Engine, ExitReason, Limits, Program, MAX_DECODED};
 
 const HEAP: u32 = 0x20000;
 const HEAP_PAGES: u32 = 512;
@@ -33,14 +33,14 @@ fn parse(argument: &str) -> Guest {
 }
 
 /// The best time of several runs, the instructions executed, and r7 in the end.
-fn ours(guest: &Guest, paged: bool) -> (Duration, i64, u64) {
+fn ours(guest: &Guest, paged: bool, max_decoded: usize) -> (Duration, i64, u64) {
     let engine = Engine::new(Limits {
         resident: 24 << 20,
         spill_directory: None,
         spill_quota: 0,
         paged,
     });
-    let program = Arc::new(Program::decode(&guest.blob).expect("a valid program"));
+    let program = Arc::new(Program::decode(&guest.blob, max_decoded).expect("a valid program"));
     let mut best = (Duration::MAX, 0, 0);
     for _ in 0..REPEATS {
         let mut machine = engine
@@ -70,21 +70,23 @@ fn nanoseconds(time: Duration, instructions: i64) -> f64 {
 
 fn main() {
     println!(
-        "{:<8} {:>12} {:>8} {:>8} {:>8} {:>6}",
-        "guest", "instructions", "flat ns", "paged ns", "polkavm", "ratio"
+        "{:<8} {:>12} {:>8} {:>8} {:>8} {:>8} {:>6}",
+        "guest", "instructions", "flat ns", "paged ns", "streamed", "polkavm", "ratio"
     );
     for guest in std::env::args().skip(1).map(|argument| parse(&argument)) {
-        let (flat, instructions, result) = ours(&guest, false);
-        let (paged, _, same) = ours(&guest, true);
+        let (flat, instructions, result) = ours(&guest, false, MAX_DECODED);
+        let (paged, _, same) = ours(&guest, true, MAX_DECODED);
+        let (streamed, ..) = ours(&guest, false, 0);
         let (theirs, gas, third) = yardstick::run(&guest);
         assert_eq!((result, result), (same, third), "{}", guest.name);
         assert_eq!(instructions, gas, "{}", guest.name);
         println!(
-            "{:<8} {:>12} {:>8.3} {:>8.3} {:>8.3} {:>6.2}",
+            "{:<8} {:>12} {:>8.3} {:>8.3} {:>8.3} {:>8.3} {:>6.2}",
             guest.name,
             instructions,
             nanoseconds(flat, instructions),
             nanoseconds(paged, instructions),
+            nanoseconds(streamed, instructions),
             nanoseconds(theirs, instructions),
             theirs.as_secs_f64() / flat.as_secs_f64(),
         );

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use jamliquor_pvm::{
-    Access, Control, Engine, HostFailure, Limits, PooledMachine, Program, RunState,
+    Access, Control, Engine, HostFailure, Limits, PooledMachine, Program, RunState, MAX_DECODED,
 };
 
 use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_HOST, JAM_OK};
@@ -165,7 +165,8 @@ pub unsafe extern "C" fn jam_pvm_engine_free(engine: *mut JamPvmEngine) {
     }
 }
 
-/// Decodes a program blob. `JAM_PVM_INVALID`: it is none, `offset` is the byte that shows it, and
+/// Decodes a program blob, all at once if it has at most `max_decoded` instructions (0xffffffff:
+/// the core's own limit), else a piece at a time when executed. `JAM_PVM_INVALID`: it is none, `offset` is the byte that shows it, and
 /// `jam_last_error` says why.
 ///
 /// # Safety
@@ -174,12 +175,16 @@ pub unsafe extern "C" fn jam_pvm_engine_free(engine: *mut JamPvmEngine) {
 pub unsafe extern "C" fn jam_pvm_program_new(
     data: *const u8,
     len: usize,
+    max_decoded: u32,
     out: *mut *mut JamPvmProgram,
     offset: *mut u64,
 ) -> i32 {
     guard(|| {
         // SAFETY: passed on from this function's own contract.
-        match Program::decode(unsafe { bytes(data, len) }?) {
+        match Program::decode(
+            unsafe { bytes(data, len) }?,
+            MAX_DECODED.min(max_decoded as usize),
+        ) {
             Ok(program) => {
                 let program = Box::new(JamPvmProgram {
                     program: Arc::new(program),

@@ -1,5 +1,10 @@
 //! The program blob of section A.1: the function `deblob`, strict in every byte.
 
+use crate::opcode;
+
+/// Most octets between two opcodes that belong to the first.
+const MAX_SKIP: usize = 24;
+
 /// Why and where a blob is not the encoding of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidProgram {
@@ -117,9 +122,22 @@ impl<'a> Blob<'a> {
 
     /// The paper's skip function: octets between this opcode and the next, at most 24.
     pub fn skip(&self, at: usize) -> usize {
-        (0..24)
+        (0..MAX_SKIP)
             .find(|skip| at + 1 + skip >= self.code.len() || self.is_opcode(at + 1 + skip))
-            .unwrap_or(24)
+            .unwrap_or(MAX_SKIP)
+    }
+
+    /// Whether a jump may lead to `position`: a valid opcode behind an instruction that ends a
+    /// basic block, or at the very beginning (section A.3).
+    pub fn is_block_start(&self, position: i64) -> bool {
+        let Ok(at) = usize::try_from(position) else {
+            return false;
+        };
+        if !self.is_opcode(at) || opcode::form(self.code[at]).is_none() {
+            return false;
+        }
+        let before = (1..=at.min(MAX_SKIP + 1)).find(|back| self.is_opcode(at - back));
+        at == 0 || before.is_some_and(|back| opcode::is_terminator(self.code[at - back]))
     }
 
     /// Entry `index` of the jump table, which must exist.

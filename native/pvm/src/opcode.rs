@@ -247,3 +247,8 @@ pub const fn is_terminator(opcode: u8) -> bool {
             | LOAD_IMM_JUMP_IND
     )
 }
+
+/// Whether gas is counted up to this opcode: basic blocks, and host calls, which stop the run.
+pub const fn ends_block(opcode: u8) -> bool {
+    is_terminator(opcode) || opcode == ECALLI
+}

@@ -10,7 +10,7 @@ from jamliquor.errors import HostError
 from jamliquor.pvm.assembler import assemble
 from jamliquor.pvm.engine import Access, Engine, ExitReason, NativeEngine, Segment
 from jamliquor.pvm.program import PAGE_SIZE, InvalidProgram, encode_program
-from tests.support.pvm import BACKENDS, compiled
+from tests.support.pvm import BACKENDS, HALT, compiled
 
 HEAP = 0x20000
 TOUCH_ALL = """
@@ -74,6 +74,22 @@ def test_gas_runs_out_at_the_exact_instruction_and_can_be_refilled(engine: Engin
     machine.gas = 3
     assert machine.run() is ExitReason.PANIC
     assert (machine.gas, machine.get_register(7)) == (0, 5)
+
+
+@pytest.mark.parametrize("gas", [0, 1, 63, 64, 65, 127, 128, 200, 299, 300])
+def test_gas_is_exact_in_long_blocks(engine: Engine, gas: int) -> None:
+    program = compiled(engine, assemble("add_imm_64 r7, r7, 1\n" * 299 + "jump_ind r0, 0"))
+    machine = engine.machine(program, gas=gas)
+    machine.set_register(0, HALT)
+    reason = machine.run()
+    assert reason is (ExitReason.HALT if gas == 300 else ExitReason.OUT_OF_GAS)
+    assert machine.get_register(7) == min(gas, 299)
+    assert (machine.gas, machine.pc) == (0 if gas == 300 else -1, 3 * min(gas, 299))
+
+
+def test_a_huge_program_is_not_decoded_at_once() -> None:
+    program = compiled(NativeEngine(), encode_program(bytes(4_000_000), range(4_000_000)))
+    assert program.size < 5_000_000
 
 
 def test_a_fault_in_a_block_costs_what_was_attempted(engine: Engine) -> None:
