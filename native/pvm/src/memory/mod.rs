@@ -9,6 +9,8 @@
 #[cfg(target_pointer_width = "64")]
 mod flat;
 mod paged;
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
