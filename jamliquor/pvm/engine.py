@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jamliquor._native import check, ffi, last_error, lib
+from jamliquor.errors import HostError
 from jamliquor.pvm.machine import REGISTERS, Access, ExitReason, Machine, Program, Segment
 from jamliquor.pvm.program import (
     INPUT_SIZE,
@@ -48,6 +49,8 @@ DEFAULT_CACHE: Final = 16 << 20
 """Bytes of decoded programs that an engine keeps by default."""
 DEFAULT_RESIDENT: Final = 24 << 20
 """Bytes of guest pages that a native engine keeps resident by default."""
+MAX_READ: Final = 32 << 20
+"""Most octets that :meth:`Machine.read` of a native engine copies."""
 MAX_DECODED: Final = 1 << 17
 """Instructions of the largest program that a native engine keeps decoded."""
 DEFAULT_QUOTA: Final = 256 << 20
@@ -460,6 +463,8 @@ class _NativeMachine:
         if length > _PROBE and not self.is_readable(address, length):
             # A guest may ask for more than this host could allocate.
             return None
+        if length > MAX_READ:
+            raise HostError(f"{length} octets of guest memory are too many to copy at once")
         out = ffi.new("uint8_t[]", length)
         if check(lib.jam_pvm_machine_read(self._handle, address, out, length)):
             return None

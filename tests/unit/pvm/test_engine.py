@@ -259,6 +259,17 @@ def test_past_the_quota_the_host_fails_and_the_machine_is_as_before(
             machine.run()
 
 
+@pytest.mark.parametrize("paged", [False, True])
+def test_reading_what_was_never_written_takes_no_memory(paged: bool) -> None:
+    engine = NativeEngine(resident=1 << 20, paged=paged)
+    machine = engine.machine(compiled(engine, assemble("trap")), gas=1)
+    machine.set_access(HEAP // PAGE_SIZE, 9000, Access.READ)
+    assert machine.read(HEAP, 1000 * PAGE_SIZE) == bytes(1000 * PAGE_SIZE)
+    assert engine.counters.resident == 0
+    with pytest.raises(HostError, match="too many"):
+        machine.read(HEAP, 9000 * PAGE_SIZE)
+
+
 def test_a_spill_directory_that_does_not_exist_is_the_hosts_failure() -> None:
     engine = NativeEngine(resident=64 * PAGE_SIZE, spill_directory="/nonexistent/folder")
     machine = engine.machine(compiled(engine, assemble(TOUCH_ALL)), gas=10_000)

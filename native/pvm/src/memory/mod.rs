@@ -217,11 +217,23 @@ impl<S: Store> Memory<S> {
         }
         let mut done = 0;
         while done < out.len() {
-            let part = self.piece(address as u32 + done as u32, out.len() - done)?;
-            out[done..done + part.len()].copy_from_slice(part);
-            done += part.len();
+            let at = address as u32 + done as u32;
+            let len = (S::frame_len() - at as usize % S::frame_len()).min(out.len() - done);
+            if self.is_untouched(at) {
+                // What was never written is zero; reading it should not make it resident.
+                out[done..done + len].fill(0);
+            } else {
+                out[done..done + len].copy_from_slice(self.piece(at, len)?);
+            }
+            done += len;
         }
         Ok(true)
+    }
+
+    fn is_untouched(&self, address: u32) -> bool {
+        let frame = (address >> PAGE_SHIFT) >> Self::frame_shift();
+        self.store.state(address >> PAGE_SHIFT) & RESIDENT == 0
+            && !self.spilled.contains_key(&frame)
     }
 
     /// Copies `data` to the guest if all of the range is writable; else nothing is written.
