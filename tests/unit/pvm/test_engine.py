@@ -270,6 +270,18 @@ def test_reading_what_was_never_written_takes_no_memory(paged: bool) -> None:
         machine.read(HEAP, 9000 * PAGE_SIZE)
 
 
+@pytest.mark.parametrize("paged", [False, True])
+def test_a_guest_may_take_the_whole_address_space(paged: bool) -> None:
+    engine = NativeEngine(paged=paged)
+    machine = engine.machine(compiled(engine, assemble("sbrk r3, r2\n ecalli 0")), gas=9)
+    machine.set_register(2, 1 << 32)
+    assert machine.run() is ExitReason.HOST_CALL
+    assert machine.heap == 1 << 32
+    assert machine.is_writable(0x10000, (1 << 32) - 0x10000)
+    assert machine.write((1 << 32) - 4, b"last")
+    assert engine.counters.resident == PAGE_SIZE
+
+
 def test_a_spill_directory_that_does_not_exist_is_the_hosts_failure() -> None:
     engine = NativeEngine(resident=64 * PAGE_SIZE, spill_directory="/nonexistent/folder")
     machine = engine.machine(compiled(engine, assemble(TOUCH_ALL)), gas=10_000)
