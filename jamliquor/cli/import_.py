@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from jamliquor.cli.chain import params_of
 from jamliquor.cli.exits import HELP as EXIT_CODES
 from jamliquor.cli.options import debug_option, json_option
 from jamliquor.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from jamliquor.pvm.invocations import HostCall
 
 
 class Stop:
@@ -51,6 +54,13 @@ class Stop:
     type=click.Path(path_type=Path),
     help="Write a JSON report: every block with its time, totals, memory.",
 )
+@click.option(
+    "--trace-service",
+    "services",
+    multiple=True,
+    metavar="ID|all",
+    help="Print every host call that this service makes. Repeatable.",
+)
 @json_option
 @click.option("--quiet", is_flag=True, help="Print only what is not as recorded.")
 @debug_option
@@ -62,6 +72,7 @@ def command(
     each: bool,
     chain: str | None,
     report_path: Path | None,
+    services: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -79,14 +90,19 @@ def command(
       jamliquor import traces/*/ --quiet --report report.json
       jamliquor import --each traces/storage
       jamliquor import traces/storage/00000031.bin --chain tiny
+      jamliquor import traces/storage --trace-service all --quiet
     """
     stop = Stop()
+    watched = _services(services)
     with _signals(stop), open_report(report_path) as report:
         from jamliquor.cli.session import Session  # noqa: PLC0415 - after the cheap refusals
 
         params = None if chain is None else params_of(chain)
-        session = Session(sources, params=params, each=each, stop=stop, report=report)
-        progress = Progress(session.summary.planned, quiet=quiet or as_json)
+        watch = _watch(watched, as_json=as_json) if services else None
+        session = Session(sources, params=params, each=each, stop=stop, report=report, observe=watch)
+        # Both write to the terminal: lines of calls tell the progress well enough.
+        hidden = quiet or as_json or watch is not None
+        progress = Progress(session.summary.planned, quiet=hidden)
         try:
             session.run(progress, lambda line: click.echo(line, err=as_json))
         finally:
@@ -133,3 +149,33 @@ def open_report(path: Path | None) -> Iterator[Any]:
         yield report
     finally:
         report.discard()
+
+
+def _services(names: tuple[str, ...]) -> frozenset[int] | None:
+    """The services that ``--trace-service`` names; None for all of them."""
+    if "all" in names:
+        return None
+    found = set()
+    for name in names:
+        try:
+            service = int(name, 0)
+        except ValueError:
+            service = -1
+        if not 0 <= service < 1 << 32:
+            reason = f"{name!r} is neither all nor a service's index below 2^32"
+            raise click.BadParameter(reason, param_hint="--trace-service")
+        found.add(service)
+    return frozenset(found)
+
+
+def _watch(services: frozenset[int] | None, *, as_json: bool) -> Callable[[int, HostCall], None]:
+    """Prints the host calls of some services, or of all for None."""
+    import json  # noqa: PLC0415
+
+    from jamliquor.cli.host_calls import call_line, call_record  # noqa: PLC0415
+
+    def tell(slot: int, call: HostCall) -> None:
+        if services is None or call.service in services:
+            click.echo(json.dumps(call_record(slot, call)) if as_json else call_line(slot, call))
+
+    return tell

@@ -15,6 +15,7 @@ _COMMANDS = {
     "doctor": ("doctor", "Check the installation and this machine."),
     "fuzz": ("fuzz", "Serve the conformance protocol on a Unix socket."),
     "import": ("import_", "Import recorded blocks and compare the state after each."),
+    "pvm": ("pvm", "Assemble, disassemble, examine and run programs."),
 }
 """Module and one line of help of each command: listing them loads none."""
 

@@ -17,6 +17,7 @@ from jamliquor.pvm.engine import NativeEngine
 
 if TYPE_CHECKING:
     from jamliquor.cli.report import Report
+    from jamliquor.pvm.invocations import HostCall
 
 
 class StopRequest(Protocol):
@@ -33,6 +34,7 @@ class Session:
         each: import every step by itself, also where there is a genesis.
         stop: looked at between blocks.
         report: gets every block, if there is one.
+        observe: told of every host call, with its slot, if given.
 
     Raises:
         BadInput: a source is no trace; also from :meth:`run`, when a file in one is damaged.
@@ -46,12 +48,14 @@ class Session:
         each: bool,
         stop: StopRequest,
         report: Report | None,
+        observe: Callable[[int, HostCall], None] | None = None,
     ) -> None:
         self._traces = find_traces(sources)
         self._params = params
         self._each = each
         self._stop = stop
         self._report = report
+        self._observe = observe
         self._engine = NativeEngine()
         self.summary = Summary(sum(len(trace.steps) for trace in self._traces))
 
@@ -60,7 +64,8 @@ class Session:
         behind = 0
         for trace in self._traces:
             params = self._params or infer_params(trace)
-            for number, result in enumerate(run_trace(params, self._engine, trace, each=self._each), 1):
+            results = run_trace(params, self._engine, trace, each=self._each, observe=self._observe)
+            for number, result in enumerate(results, 1):
                 self.summary.add(params.name, result)
                 if self._report is not None:
                     self._report.add(block_record(result))

@@ -25,6 +25,7 @@ from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError, InvalidBlock, UnknownParent
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
+from jamliquor.pvm.invocations import HostCall
 from jamliquor.state.state import State
 from jamliquor.types.header import Header
 
@@ -74,27 +75,53 @@ class Result(NamedTuple):
     complete: bool = True
 
 
+Observe = Callable[[int, HostCall], None]
+"""Is told of each host call, with the slot of its block, while that block is imported."""
+
+
+class _Watch:
+    """Tells the slot that is being imported along with each host call."""
+
+    def __init__(self, observe: Observe) -> None:
+        self.slot = 0
+        self._observe = observe
+
+    def __call__(self, call: HostCall) -> None:
+        self._observe(self.slot, call)
+
+
 def run_trace(
-    params: ChainParams, engine: Engine, trace: Trace, *, each: bool = False
+    params: ChainParams,
+    engine: Engine,
+    trace: Trace,
+    *,
+    each: bool = False,
+    observe: Observe | None = None,
 ) -> Iterator[Result]:
     """Import a trace from its genesis, or with ``each`` (or without a genesis) every step by itself.
 
     A chain ends at the first result that is not good, since nothing can be built on it.
 
+    Args:
+        observe: told of the host calls of all services, if given.
+
     Raises:
         BadInput: a file cannot be used, or does not belong where it stands.
         HostError: this machine failed.
     """
+    watch = None if observe is None else _Watch(observe)
     if each or trace.genesis is None:
         for path in trace.steps:
-            yield _alone(params, engine, trace, read_step(path, params))
+            yield _alone(params, engine, trace, read_step(path, params), watch)
     else:
-        yield from _chain(params, engine, trace, trace.genesis)
+        yield from _chain(params, engine, trace, trace.genesis, watch)
 
 
-def _chain(params: ChainParams, engine: Engine, trace: Trace, genesis: Path) -> Iterator[Result]:
+def _chain(
+    params: ChainParams, engine: Engine, trace: Trace, genesis: Path, watch: _Watch | None
+) -> Iterator[Result]:
     stored = read_genesis(genesis, params)
-    importer = Importer(params, engine, kept_states=_KEPT_STATES)
+    importer = Importer(params, engine, kept_states=_KEPT_STATES, observe=watch)
     state = load_state(params, stored.state)
     _judging(genesis, lambda: importer.start_genesis(stored.header, state))
     for path in trace.steps:
@@ -112,17 +139,19 @@ def _chain(params: ChainParams, engine: Engine, trace: Trace, genesis: Path) -> 
             parent = f"0x{step.block.header.parent.hex()}"
             advice = "import the steps by themselves with --each"
             raise BadInput(f"no earlier block is its parent {parent}", path, advice=advice)
-        result = _import(params, importer, trace, step)
+        result = _import(params, importer, trace, step, watch)
         yield result
         if not result.outcome.good:
             return
 
 
-def _alone(params: ChainParams, engine: Engine, trace: Trace, step: Step) -> Result:
-    importer = Importer(params, engine, kept_states=1, check_ancestry=False)
+def _alone(
+    params: ChainParams, engine: Engine, trace: Trace, step: Step, watch: _Watch | None
+) -> Result:
+    importer = Importer(params, engine, kept_states=1, check_ancestry=False, observe=watch)
     state = load_state(params, step.prior)
     _judging(step.path, lambda: importer.start(step.block.header.parent, state))
-    return _import(params, importer, trace, step)
+    return _import(params, importer, trace, step, watch)
 
 
 def load_state(params: ChainParams, stored: StoredState) -> State:
@@ -153,7 +182,11 @@ def _judging(path: Path, action: Callable[[], object]) -> None:
         raise BadInput(str(error), path, advice=f"fetch it again, or {CHAIN_ADVICE}") from None
 
 
-def _import(params: ChainParams, importer: Importer, trace: Trace, step: Step) -> Result:
+def _import(
+    params: ChainParams, importer: Importer, trace: Trace, step: Step, watch: _Watch | None
+) -> Result:
+    if watch is not None:
+        watch.slot = step.block.header.slot
     refusal: InvalidBlock | UnknownParent | None = None
     imported = None
     begun = time.perf_counter()
