@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,11 @@ from jamliquor.pvm.engine import NativeEngine
 if TYPE_CHECKING:
     from jamliquor.cli.report import Report
     from jamliquor.pvm.invocations import HostCall
+
+
+def _spill_directory() -> str:
+    """Where guest memory beyond its cap goes: on many boards /tmp is memory, /var/tmp is not."""
+    return os.environ.get("TMPDIR") or "/var/tmp"
 
 
 class StopRequest(Protocol):
@@ -56,7 +62,7 @@ class Session:
         self._stop = stop
         self._report = report
         self._observe = observe
-        self._engine = NativeEngine()
+        self._engine = NativeEngine(spill_directory=_spill_directory())
         self.summary = Summary(sum(len(trace.steps) for trace in self._traces))
 
     def run(self, progress: Progress, tell: Callable[[str], None]) -> None:

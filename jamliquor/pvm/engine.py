@@ -11,7 +11,7 @@ import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,15 +34,11 @@ __all__ = [
     "Engine",
     "EngineCounters",
     "ExitReason",
-    "HostCall",
-    "Invocation",
     "Machine",
     "NativeEngine",
     "Program",
     "Segment",
-    "invoke",
     "load_standard",
-    "run_with_host",
 ]
 
 DEFAULT_CACHE: Final = 16 << 20
@@ -232,68 +228,6 @@ def _standard_memory(standard: StandardProgram, argument: bytes) -> tuple[Segmen
         Segment(standard.stack_start, standard.stack_size, Access.WRITE),
         Segment(standard.argument_start, len(argument), Access.READ, argument),
     )
-
-
-HostCall = Callable[[int, Machine], ExitReason | None]
-"""A context mutator: serves host call number *n* on the machine and returns None to continue, or
-HALT, PANIC or OUT_OF_GAS to end the invocation. It charges its gas itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """What an argument invocation returns.
-
-    Attributes:
-        gas_used: gas consumed, never more than was given.
-        output: the octets returned, or PANIC or OUT_OF_GAS.
-        machine: the machine as it ended; None where the program is invalid.
-    """
-
-    gas_used: int
-    output: bytes | ExitReason
-    machine: Machine | None
-
-
-def run_with_host(machine: Machine, host_call: HostCall) -> ExitReason:
-    """Run a machine to its end, serving its host calls: the function Ψ_H (section A.6)."""
-    while True:
-        reason = machine.run()
-        if reason is not ExitReason.HOST_CALL:
-            return reason
-        verdict = host_call(machine.exit_argument, machine)
-        if verdict is not None:
-            return verdict
-
-
-def invoke(
-    engine: Engine,
-    blob: bytes,
-    pc: int,
-    gas: int,
-    argument: bytes,
-    host_call: HostCall,
-    code_hash: bytes | None = None,
-) -> Invocation:
-    """Run a standard program on argument data: the function Ψ_M (section A.8).
-
-    Args:
-        engine, blob, argument, pc, gas, code_hash: as for :func:`load_standard`.
-        host_call: serves the host calls.
-
-    Raises:
-        HostError: this host failed; says nothing about the program.
-    """
-    machine = load_standard(engine, blob, argument, pc, gas, code_hash)
-    if machine is None:
-        return Invocation(0, ExitReason.PANIC, None)
-    reason = run_with_host(machine, host_call)
-    used = gas - max(machine.gas, 0)
-    if reason is ExitReason.OUT_OF_GAS:
-        return Invocation(used, ExitReason.OUT_OF_GAS, machine)
-    if reason is not ExitReason.HALT:
-        return Invocation(used, ExitReason.PANIC, machine)
-    output = machine.read(machine.get_register(7), machine.get_register(8))
-    return Invocation(used, output if output is not None else b"", machine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from jamliquor.pvm.assembler import assemble
-from jamliquor.pvm.engine import Engine, ExitReason, Machine, invoke, load_standard
+from jamliquor.pvm.engine import Engine, ExitReason, Machine, load_standard
 from jamliquor.pvm.program import (
     InvalidProgram,
     StandardProgram,
@@ -78,39 +78,26 @@ def test_empty_sections_map_nothing(engine: Engine) -> None:
     assert not any(machine.is_readable(at, 1) for at in (0x10000, 0x20000, 0xFEFDF000, 0xFEFF0000))
 
 
-def test_results_are_read_from_memory(engine: Engine) -> None:
-    blob = encode_standard(PROGRAM)
-    assert invoke(engine, blob, 0, 10, b"echo", no_calls).output == b"echo"
-    unreadable = with_code("load_imm r7, 0\n jump_ind r0, 0")
-    result = invoke(engine, unreadable, 0, 10, b"echo", no_calls)
-    assert (result.output, result.gas_used) == (b"", 2)
+@pytest.mark.parametrize(
+    ("code", "reason", "gas"),
+    [
+        ("trap", ExitReason.PANIC, 9),
+        ("load_u8 r2, 0x50000", ExitReason.FAULT, 9),
+        ("self:\n jump self", ExitReason.OUT_OF_GAS, -1),
+        ("ecalli 5", ExitReason.HOST_CALL, 9),
+    ],
+)
+def test_ends_of_standard_programs(engine: Engine, code: str, reason: ExitReason, gas: int) -> None:
+    machine = load_standard(engine, with_code(code), b"", 0, 10)
+    assert machine is not None
+    assert (machine.run(), machine.gas) == (reason, gas)
 
 
-def test_failures_of_invocations(engine: Engine) -> None:
-    result = invoke(engine, with_code("trap"), 0, 10, b"", no_calls)
-    assert (result.output, result.gas_used) == (ExitReason.PANIC, 1)
-    result = invoke(engine, with_code("load_u8 r2, 0x50000"), 0, 10, b"", no_calls)
-    assert (result.output, result.gas_used) == (ExitReason.PANIC, 1)
-    result = invoke(engine, with_code("self:\n jump self"), 0, 10, b"", no_calls)
-    assert (result.output, result.gas_used) == (ExitReason.OUT_OF_GAS, 10)
-    for blob in (b"", encode_standard(dataclasses.replace(PROGRAM, code=b"\x07"))):
-        result = invoke(engine, blob, 0, 10, b"", no_calls)
-        assert (result.output, result.gas_used) == (ExitReason.PANIC, 0)
-
-
-def test_host_calls_are_served_until_they_end_the_run(engine: Engine) -> None:
-    seen = []
-
-    def serve(call: int, machine: Machine) -> ExitReason | None:
-        seen.append((call, machine.get_register(2)))
-        machine.set_register(2, call)
-        machine.gas -= 10
-        return ExitReason.OUT_OF_GAS if machine.gas < 0 else None
-
-    blob = with_code("again:\n ecalli 5\n jump again")
-    result = invoke(engine, blob, 0, 30, b"", serve)
-    assert seen == [(5, 0), (5, 5), (5, 5)]
-    assert (result.output, result.gas_used) == (ExitReason.OUT_OF_GAS, 30)
+@pytest.mark.parametrize(
+    "blob", [b"", encode_standard(dataclasses.replace(PROGRAM, code=b"\x07"))], ids=["empty", "cut"]
+)
+def test_what_is_no_standard_program_is_no_machine(engine: Engine, blob: bytes) -> None:
+    assert load_standard(engine, blob, b"", 0, 10) is None
 
 
 def test_one_hash_keys_bare_and_standard_programs_apart(engine: Engine) -> None:
