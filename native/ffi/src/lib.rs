@@ -11,12 +11,14 @@
 //! * A Rust panic never crosses the border: it becomes `JAM_ERR_PANIC`.
 
 mod buffer;
+mod erasure;
 mod pvm;
 mod status;
 mod trie;
 mod vrf;
 
 pub use buffer::*;
+pub use erasure::*;
 pub use pvm::*;
 pub use status::*;
 pub use trie::*;
