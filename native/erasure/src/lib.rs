@@ -67,15 +67,17 @@ impl Code {
         let (originals, behind) = (self.originals, self.further());
         let columns = STRIPE.min(width).max(2);
         let mut encoder = LowRateEncoder::new(originals, behind, columns, Compact::new(), None)?;
+        let mut part = [0; STRIPE];
         for start in (0..width).step_by(STRIPE) {
             let columns = STRIPE.min(width - start);
             encoder.reset(originals, behind, columns)?;
             for row in data.chunks_exact(width) {
-                encoder.add_original_shard(&row[start..start + columns])?;
+                separate(&row[start..start + columns], &mut part[..columns]);
+                encoder.add_original_shard(&part[..columns])?;
             }
             let encoded = encoder.encode()?;
             for (row, made) in further.chunks_exact_mut(width).zip(encoded.recovery_iter()) {
-                row[start..start + columns].copy_from_slice(made);
+                unite(made, &mut row[start..start + columns]);
             }
         }
         Ok(())
@@ -99,11 +101,13 @@ impl Code {
         let (originals, behind) = (self.originals, self.further());
         let columns = STRIPE.min(width).max(2);
         let mut decoder = LowRateDecoder::new(originals, behind, columns, Compact::new(), None)?;
+        let mut part = [0; STRIPE];
         for start in (0..width).step_by(STRIPE) {
             let columns = STRIPE.min(width - start);
             decoder.reset(originals, behind, columns)?;
             for (index, chunk) in chunks {
-                let part = &chunk[start..start + columns];
+                let part = &mut part[..columns];
+                separate(&chunk[start..start + columns], part);
                 match index.checked_sub(originals) {
                     None => decoder.add_original_shard(*index, part)?,
                     Some(further) => decoder.add_recovery_shard(further, part)?,
@@ -112,10 +116,33 @@ impl Code {
             let decoded = decoder.decode()?;
             for (index, restored) in decoded.restored_original_iter() {
                 let at = index * width + start;
-                data[at..at + columns].copy_from_slice(restored);
+                unite(restored, &mut data[at..at + columns]);
             }
         }
         Ok(())
+    }
+}
+
+/// The library takes words as blocks of 32: their low octets, then their high ones.
+const BLOCK: usize = 64;
+
+/// From the paper's order, words with the low octet first, to the library's.
+fn separate(words: &[u8], halves: &mut [u8]) {
+    for (words, halves) in words.chunks(BLOCK).zip(halves.chunks_mut(BLOCK)) {
+        let (low, high) = halves.split_at_mut(words.len() / 2);
+        for (word, (low, high)) in words.chunks_exact(2).zip(low.iter_mut().zip(high)) {
+            (*low, *high) = (word[0], word[1]);
+        }
+    }
+}
+
+/// The opposite of [`separate`].
+fn unite(halves: &[u8], words: &mut [u8]) {
+    for (words, halves) in words.chunks_mut(BLOCK).zip(halves.chunks(BLOCK)) {
+        let (low, high) = halves.split_at(halves.len() / 2);
+        for (word, (low, high)) in words.chunks_exact_mut(2).zip(low.iter().zip(high)) {
+            (word[0], word[1]) = (*low, *high);
+        }
     }
 }
 
@@ -149,18 +176,17 @@ mod tests {
             let naive = Naive::new();
             let mut encoder =
                 LowRateEncoder::new(originals, total - originals, width, naive, None).unwrap();
+            let mut halves = vec![0; width];
             for row in data.chunks(width) {
-                encoder.add_original_shard(row).unwrap();
+                super::separate(row, &mut halves);
+                encoder.add_original_shard(&halves).unwrap();
             }
-            assert_eq!(
-                further,
-                encoder
-                    .encode()
-                    .unwrap()
-                    .recovery_iter()
-                    .collect::<Vec<_>>()
-                    .concat()
-            );
+            let mut expected = Vec::new();
+            for row in encoder.encode().unwrap().recovery_iter() {
+                super::unite(row, &mut halves);
+                expected.extend_from_slice(&halves);
+            }
+            assert_eq!(further, expected);
         }
     }
 

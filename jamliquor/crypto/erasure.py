@@ -1,0 +1,103 @@
+"""Erasure coding (appendix H): chunks for the validators, any third of which give the data back.
+
+A chunk is a row of words of 2 octets. The first W_E / 2 chunks are the data itself; the chain has V
+chunks in all (342 of 1023 on the full chain, 2 of 6 on the tiny one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jamliquor._native import check, ffi, lib
+from jamliquor.params import ChainParams
+
+__all__ = ["encode", "encode_joined", "originals", "padded", "recover"]
+
+Octets = bytes | bytearray | memoryview
+
+
+def originals(params: ChainParams) -> int:
+    """How many chunks hold the data, and how many are enough to recover it."""
+    return params.erasure_piece_size // 2
+
+
+def padded(data: bytes, size: int) -> bytes:
+    """Function P: the data with zeros up to a multiple of ``size`` octets (section 14.4)."""
+    return data.ljust(-(-len(data) // size) * size, b"\0")
+
+
+def encode_joined(params: ChainParams, data: Octets) -> bytearray:
+    """Function C: the chunks of V validators, one after the other, all of one length.
+
+    Args:
+        data: of a whole number of pieces (W_E octets each); :func:`padded` makes it so.
+
+    Raises:
+        ValueError: the data have another length, or no code has these parameters.
+    """
+    size = len(data)
+    if size % params.erasure_piece_size:
+        raise ValueError(f"{size} octets are no multiple of {params.erasure_piece_size}")
+    chunks = bytearray(size // originals(params) * params.validator_count)
+    chunks[:size] = data
+    further = memoryview(chunks)[size:]
+    check(
+        lib.jam_erasure_encode(
+            originals(params),
+            params.validator_count,
+            ffi.from_buffer(data),
+            size,
+            ffi.from_buffer(further),
+            len(further),
+        )
+    )
+    return chunks
+
+
+def encode(params: ChainParams, data: Octets) -> list[memoryview]:
+    """Function C: a chunk for each validator; views of one buffer, three times as long as the data.
+
+    Raises:
+        ValueError: as :func:`encode_joined`.
+    """
+    chunks = memoryview(encode_joined(params, data)).toreadonly()
+    width = len(data) // originals(params)
+    return [chunks[at * width : (at + 1) * width] for at in range(params.validator_count)]
+
+
+def recover(params: ChainParams, chunks: Mapping[int, Octets]) -> bytes:
+    """Function R: the data from enough chunks by their validators' indices.
+
+    Nothing tells a wrong chunk: compare each with its commitment first. More chunks than needed are
+    allowed; those that hold the data are preferred.
+
+    Raises:
+        ValueError: too few chunks, an index that no validator has, or chunks of different lengths
+            or of no whole number of words.
+    """
+    count = originals(params)
+    if len(chunks) < count:
+        raise ValueError(f"{len(chunks)} chunks where {count} are needed")
+    indices = sorted(chunks)
+    if indices[0] < 0 or indices[-1] >= params.validator_count:
+        raise ValueError(f"chunk {indices[-1] if indices[0] >= 0 else indices[0]} belongs to nobody")
+    chosen = indices[:count]
+    rows = [chunks[index] for index in chosen]
+    width = len(rows[0])
+    if width % 2 or any(len(row) != width for row in rows):
+        raise ValueError("chunks of whole words, all of one length, belong here")
+    if chosen[-1] == count - 1:
+        return b"".join(rows)
+    data = bytearray(count * width)
+    held = [ffi.from_buffer(row) for row in rows]
+    check(
+        lib.jam_erasure_recover(
+            count,
+            params.validator_count,
+            ffi.new("uint8_t *[]", held),
+            ffi.new("uint32_t[]", chosen),
+            ffi.from_buffer(data),
+            len(data),
+        )
+    )
+    return bytes(data)
