@@ -11,10 +11,12 @@ from jamliquor.cli.version import version
 
 _COMMANDS = {
     "bench": ("bench", "Measure how fast this machine is."),
+    "chain-spec": ("chain_spec", "Make, show and check chain specifications (JIP-4)."),
     "conformance": ("conformance", "Test a target that speaks the conformance protocol."),
     "doctor": ("doctor", "Check the installation and this machine."),
     "fuzz": ("fuzz", "Serve the conformance protocol on a Unix socket."),
     "import": ("import_", "Import recorded blocks and compare the state after each."),
+    "keys": ("keys", "Make and keep a validator's keys (JIP-5)."),
     "pvm": ("pvm", "Assemble, disassemble, examine and run programs."),
 }
 """Module and one line of help of each command: listing them loads none."""

@@ -1,0 +1,1 @@
+"""The node: chain, store, log and clock wired together."""
