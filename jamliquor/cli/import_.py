@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jamliquor.cli.chain import params_of
+from jamliquor.cli.chain import chain_of
 from jamliquor.cli.exits import HELP as EXIT_CODES
 from jamliquor.cli.options import debug_option, json_option
 from jamliquor.cli.progress import Progress
@@ -78,8 +78,9 @@ def command(
 ) -> None:
     """Import recorded blocks and compare the state after each with the recorded one.
 
-    SOURCE is a trace folder (from its genesis.bin where there is one, else every step by itself) or
-    the file of a step. A step whose state does not change holds a block that must be refused.
+    SOURCE is a trace folder or the file of a step. A folder is imported from its genesis.bin where
+    there is one, else from the genesis in the file of --chain if it is built on that, else every step
+    by itself. A step whose state does not change holds a block that must be refused.
 
     After a result that is not as recorded a chain ends there, because nothing can be built on it;
     steps by themselves go on.
@@ -97,9 +98,17 @@ def command(
     with _signals(stop), open_report(report_path) as report:
         from jamliquor.cli.session import Session  # noqa: PLC0415 - after the cheap refusals
 
-        params = None if chain is None else params_of(chain)
+        params, genesis = (None, None) if chain is None else chain_of(chain)
         watch = _watch(watched, as_json=as_json) if services else None
-        session = Session(sources, params=params, each=each, stop=stop, report=report, observe=watch)
+        session = Session(
+            sources,
+            params=params,
+            each=each,
+            stop=stop,
+            report=report,
+            observe=watch,
+            genesis=genesis,
+        )
         # Both write to the terminal: lines of calls tell the progress well enough.
         hidden = quiet or as_json or watch is not None
         progress = Progress(session.summary.planned, quiet=hidden)

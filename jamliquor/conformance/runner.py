@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from jamliquor.author.genesis import Genesis
 from jamliquor.chain.importer import Importer
 from jamliquor.codec import codec
 from jamliquor.conformance.bad_input import BadInput
@@ -90,6 +91,24 @@ class _Watch:
         self._observe(self.slot, call)
 
 
+def is_chain(
+    params: ChainParams, trace: Trace, *, each: bool = False, genesis: Genesis | None = None
+) -> bool:
+    """Whether the steps of a trace are imported one upon the other.
+
+    Args:
+        each: they are not, whatever is known.
+        genesis: of the chain specification; it serves a trace without its own whose first block is
+            built on it.
+
+    Raises:
+        BadInput: the first step cannot be used.
+    """
+    if each or trace.genesis is not None or genesis is None:
+        return not each and trace.genesis is not None
+    return read_step(trace.steps[0], params).block.header.parent == genesis.hash
+
+
 def run_trace(
     params: ChainParams,
     engine: Engine,
@@ -97,33 +116,38 @@ def run_trace(
     *,
     each: bool = False,
     observe: Observe | None = None,
+    genesis: Genesis | None = None,
 ) -> Iterator[Result]:
-    """Import a trace from its genesis, or with ``each`` (or without a genesis) every step by itself.
+    """Import a trace as a chain where :func:`is_chain` says so, else every step by itself.
 
     A chain ends at the first result that is not good, since nothing can be built on it.
 
     Args:
         observe: told of the host calls of all services, if given.
+        genesis: as in :func:`is_chain`.
 
     Raises:
         BadInput: a file cannot be used, or does not belong where it stands.
         HostError: this machine failed.
     """
     watch = None if observe is None else _Watch(observe)
-    if each or trace.genesis is None:
+    if not is_chain(params, trace, each=each, genesis=genesis):
         for path in trace.steps:
             yield _alone(params, engine, trace, read_step(path, params), watch)
-    else:
-        yield from _chain(params, engine, trace, trace.genesis, watch)
+        return
+    importer = Importer(params, engine, kept_states=_KEPT_STATES, observe=watch)
+    if trace.genesis is not None:
+        stored = read_genesis(trace.genesis, params)
+        state = load_state(params, stored.state)
+        _judging(trace.genesis, lambda: importer.start_genesis(stored.header, state))
+    elif genesis is not None:
+        importer.start(genesis.hash, genesis.state)
+    yield from _chain(params, importer, trace, watch)
 
 
 def _chain(
-    params: ChainParams, engine: Engine, trace: Trace, genesis: Path, watch: _Watch | None
+    params: ChainParams, importer: Importer, trace: Trace, watch: _Watch | None
 ) -> Iterator[Result]:
-    stored = read_genesis(genesis, params)
-    importer = Importer(params, engine, kept_states=_KEPT_STATES, observe=watch)
-    state = load_state(params, stored.state)
-    _judging(genesis, lambda: importer.start_genesis(stored.header, state))
     for path in trace.steps:
         step = read_step(path, params)
         prior = importer.state_of(step.block.header.parent)
