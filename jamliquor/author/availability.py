@@ -64,7 +64,7 @@ def paged_proofs(params: ChainParams, segments: Sequence[bytes]) -> list[bytes]:
 def bundle_hashes(params: ChainParams, bundle: bytes) -> list[bytes]:
     """The hash of each validator's chunk of the padded bundle, 32 octets each.
 
-    Takes four times the bundle's size in memory while it works.
+    Takes three times the bundle's size in memory, beside the bundle, while it works.
     """
     chunks = erasure.encode(params, erasure.padded(bundle, params.erasure_piece_size))
     return [blake2b(chunk) for chunk in chunks]

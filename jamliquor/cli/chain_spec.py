@@ -113,8 +113,9 @@ def new(
     \b
     Examples:
       jamliquor chain-spec new dev.json --id dev --dev
-      jamliquor chain-spec new twelve.json --id twelve --dev --set validator_count=12
-      jamliquor chain-spec new own.json --id own --validators keys.json --service 0 boot.bin 1000000
+      jamliquor chain-spec new big.json --id big --dev --set validator_count=12
+      jamliquor chain-spec new app.json --id app --dev --service 0 app.bin 1000
+      jamliquor chain-spec new own.json --id own --validators keys.json
     """
     from jamliquor.author.genesis import genesis  # noqa: PLC0415 - after the cheap refusals
     from jamliquor.chain.genesis import problems  # noqa: PLC0415

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jamliquor.author.genesis import Genesis
 from jamliquor.cli.findings import finding
 from jamliquor.cli.progress import Progress
 from jamliquor.cli.summary import Summary, block_record
@@ -18,6 +17,7 @@ from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import NativeEngine
 
 if TYPE_CHECKING:
+    from jamliquor.author.genesis import Genesis
     from jamliquor.cli.report import Report
     from jamliquor.pvm.invocations import HostCall
 

@@ -7,9 +7,8 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from jamliquor.author.genesis import Genesis
 from jamliquor.chain.importer import Importer
 from jamliquor.codec import codec
 from jamliquor.conformance.bad_input import BadInput
@@ -29,6 +28,9 @@ from jamliquor.pvm.engine import Engine
 from jamliquor.pvm.invocations import HostCall
 from jamliquor.state.state import State
 from jamliquor.types.header import Header
+
+if TYPE_CHECKING:
+    from jamliquor.author.genesis import Genesis
 
 # A trace holds a line of blocks and forks of one block's length.
 _KEPT_STATES = 4

@@ -35,34 +35,30 @@ def encode_joined(params: ChainParams, data: Octets) -> bytearray:
     Raises:
         ValueError: the data have another length, or no code has these parameters.
     """
-    size = len(data)
-    if size % params.erasure_piece_size:
-        raise ValueError(f"{size} octets are no multiple of {params.erasure_piece_size}")
+    size = _checked_size(params, data)
     chunks = bytearray(size // originals(params) * params.validator_count)
     chunks[:size] = data
-    further = memoryview(chunks)[size:]
-    check(
-        lib.jam_erasure_encode(
-            originals(params),
-            params.validator_count,
-            ffi.from_buffer(data),
-            size,
-            ffi.from_buffer(further),
-            len(further),
-        )
-    )
+    _encode(params, data, memoryview(chunks)[size:])
     return chunks
 
 
 def encode(params: ChainParams, data: Octets) -> list[memoryview]:
-    """Function C: a chunk for each validator; views of one buffer, three times as long as the data.
+    """Function C: a chunk for each validator; the first are views of the data, nothing is copied.
 
     Raises:
         ValueError: as :func:`encode_joined`.
     """
-    chunks = memoryview(encode_joined(params, data)).toreadonly()
-    width = len(data) // originals(params)
-    return [chunks[at * width : (at + 1) * width] for at in range(params.validator_count)]
+    width = _checked_size(params, data) // originals(params)
+    further = memoryview(bytearray(width * (params.validator_count - originals(params))))
+    _encode(params, data, further)
+    return [
+        part[at * width : (at + 1) * width].toreadonly()
+        for part, count in (
+            (memoryview(data), originals(params)),
+            (further, params.validator_count - originals(params)),
+        )
+        for at in range(count)
+    ]
 
 
 def recover(params: ChainParams, chunks: Mapping[int, Octets]) -> bytes:
@@ -101,3 +97,23 @@ def recover(params: ChainParams, chunks: Mapping[int, Octets]) -> bytes:
         )
     )
     return bytes(data)
+
+
+def _checked_size(params: ChainParams, data: Octets) -> int:
+    if len(data) % params.erasure_piece_size:
+        raise ValueError(f"{len(data)} octets are no multiple of {params.erasure_piece_size}")
+    return len(data)
+
+
+def _encode(params: ChainParams, data: Octets, further: memoryview) -> None:
+    """Write the chunks behind the originals."""
+    check(
+        lib.jam_erasure_encode(
+            originals(params),
+            params.validator_count,
+            ffi.from_buffer(data),
+            len(data),
+            ffi.from_buffer(further),
+            len(further),
+        )
+    )

@@ -74,7 +74,19 @@ def test_help_loads_no_command() -> None:
     assert own == {"jamliquor.cli", "jamliquor.cli.main", "jamliquor.cli.version"}
 
 
-@pytest.mark.parametrize("command", [(), ("import",), ("doctor",), ("bench",), ("bench", "vrf")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        (),
+        ("import",),
+        ("doctor",),
+        ("bench",),
+        ("bench", "vrf"),
+        ("keys",),
+        ("chain-spec",),
+        ("chain-spec", "new"),
+    ],
+)
 def test_help_has_examples_and_fits_80_columns(command: tuple[str, ...]) -> None:
     ran = run(*command, "--help")
     assert ran.code == 0 and "Example" in ran.out
