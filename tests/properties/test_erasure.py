@@ -30,6 +30,25 @@ def test_enough_chunks_recover(chain: ChainParams, pieces: int, seed: int, spare
 
 
 @settings(max_examples=30, deadline=None)
+@given(_chains, st.integers(0, 3), st.integers(1, 4), st.integers(0, 2**32))
+def test_many_at_once(chain: ChainParams, count: int, pieces: int, seed: int) -> None:
+    source = random.Random(seed)
+    data = [source.randbytes(pieces * chain.erasure_piece_size) for _ in range(count)]
+    encoded = [erasure.encode(chain, each) for each in data]
+    chosen = source.sample(range(chain.validator_count), erasure.originals(chain))
+    chunks = {index: [chunks[index] for chunks in encoded] for index in chosen}
+    assert erasure.recover_many(chain, chunks) == data
+
+
+def test_many_that_do_not_fit() -> None:
+    for chunks in ({3: [b"ab"], 4: []}, {3: [b"ab", b"cd"], 4: [b"abcd", b""]}):
+        with pytest.raises(ValueError, match="as many from each"):
+            erasure.recover_many(TINY, chunks)
+    with pytest.raises(ValueError, match="0 chunks where 2 are needed"):
+        erasure.recover_many(TINY, {})
+
+
+@settings(max_examples=30, deadline=None)
 @given(_chains, st.integers(0, 2**32))
 def test_linear(chain: ChainParams, seed: int) -> None:
     source = random.Random(seed)
