@@ -37,9 +37,7 @@ def run(options: Options) -> Iterator[Figure]:
         yield from _both(name, kind, entries[keys.component(index)], TINY, options)
 
 
-def _both(
-    name: str, kind: Any, data: bytes, params: ChainParams, options: Options
-) -> Iterator[Figure]:
+def _both(name: str, kind: Any, data: bytes, params: ChainParams, options: Options) -> Iterator[Figure]:
     form = codec(kind, params)
     value = form.decode(data)
     count = 20 if options.quick else 200

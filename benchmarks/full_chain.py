@@ -70,13 +70,9 @@ class _Validator:
 
     def __init__(self, index: int) -> None:
         seed = key_derivation.trivial_seed(index)
-        self.secret = bandersnatch.SecretKey.from_seed(
-            key_derivation.bandersnatch_secret_seed(seed)
-        )
+        self.secret = bandersnatch.SecretKey.from_seed(key_derivation.bandersnatch_secret_seed(seed))
         signing = ed25519.SecretKey.from_seed(key_derivation.ed25519_secret_seed(seed))
-        self.keys = components.ValidatorKeys(
-            self.secret.public, signing.public, bytes(144), bytes(128)
-        )
+        self.keys = components.ValidatorKeys(self.secret.public, signing.public, bytes(144), bytes(128))
 
 
 def _genesis(validators: tuple[components.ValidatorKeys, ...]) -> State:
@@ -127,6 +123,8 @@ def _block(prior: State, parent: bytes, validators: dict[bytes, tuple[int, _Vali
     )
     # Neither the slot's key nor what it seals depends on the output of this block's own signature.
     rotated = safrole.rotate(FULL, values, slot, bytes(32), frozenset())
+    if not isinstance(rotated.sealing_keys, components.FallbackKeys):
+        raise RuntimeError("a chain without tickets is in fallback mode")
     author, validator = validators[rotated.sealing_keys.keys[slot % FULL.epoch_length]]
     context = header_rules.FALLBACK_CONTEXT + rotated.entropy[3]
     output = validator.secret.output(context)

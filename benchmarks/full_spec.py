@@ -56,9 +56,9 @@ def _paths(options: Options) -> list[Path]:
 
 
 def _measured(path: Path, options: Options) -> tuple[float, int]:
-    """The fastest time, since noise only adds, and the largest memory of a few processes."""
+    """The fastest time, since noise only adds, and the largest memory of two processes."""
     times, peaks = [], []
-    for _ in range(1 if options.quick else 3):
+    for _ in range(1 if options.quick else 2):
         record, _ = processes.run_json(processes.own("full_spec", path), watch=False)
         times.append(record["ms"])
         peaks.append(record["peak"])

@@ -31,7 +31,7 @@ def completes(command: Sequence[str], limit: int) -> dict[str, Any]:
         A record with ``completed`` (None where no group can be had, with the ``reason``), the
         ``limit_mb``, and the ``peak_mb`` of the group with its page cache.
     """
-    wanted = {"limit_mb": limit // MEGABYTE}
+    wanted: dict[str, Any] = {"limit_mb": limit // MEGABYTE}
     try:
         with _group(limit) as (folder, files):
             try:

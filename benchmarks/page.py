@@ -12,8 +12,8 @@ from benchmarks.harness import Options, rounded_figure
 from benchmarks.names import NAMES
 
 _POLKAVM = "pvm_polkavm.json"
-_COLUMNS = ("median", "p90", "p99", "max", "of_ring_proof", "normalised", "target")
-_HEADINGS = {"of_ring_proof": "of a ring proof"}
+_COLUMNS = ("median", "p90", "p99", "max", "of_ring_proof", "normalised", "share", "calls", "target")
+_HEADINGS = {"of_ring_proof": "of a ring proof", "share": "share, %", "calls": "calls a block"}
 
 _INTRODUCTION = """\
 # Benchmarks

@@ -24,10 +24,11 @@ from jamliquor.pvm.program import InvalidProgram, StandardProgram, encode_standa
 
 TITLE = "Virtual machine"
 METHOD = """\
-*ns per instruction*: the programs of `examples/guests`, the time of a run over the gas that it used
-(one an instruction). *Host call*: a guest that does nothing but call a host that answers at once, from
-Python and back. *Start*: a program of 100 KB of random arithmetic that halts at once, from its octets
-to its result, in an engine that has never seen it (*cold*), and in one that has (*cached*); its hash is known.\
+*An instruction*: the programs of `examples/guests`, the time of a run over the gas that it used (one an
+instruction). *Host call*: a guest that does nothing but call a host that answers at once, from Python
+and back. *Start*: a standard program with 100 KB of random arithmetic that halts at once, from its
+octets and their hash to its result, in an engine that has never seen it (*cold*), and in one that has
+(*cached*).\
 """
 
 _HEAP = 0x20000

@@ -28,9 +28,7 @@ _TARGETS = {1_000_000: 96.0}
 def run(options: Options) -> Iterator[Figure]:
     """Measure each size."""
     for size in _SIZES[:-1] if options.quick else _SIZES:
-        record, _ = processes.run_json(
-            processes.own("trie", size, int(options.quick)), watch=False
-        )
+        record, _ = processes.run_json(processes.own("trie", size, int(options.quick)), watch=False)
         label = f"{size:_} entries".replace("_", " ")
         for name, unit in (("get", "µs"), ("get absent", "µs"), ("apply", "µs")):
             yield Figure(f"{label}: {name}", unit, scaled(record[name], 1e6))
