@@ -85,7 +85,9 @@ def _times(options: Options) -> Iterator[Figure]:
             for tickets in sorted(rounds[chain][0]):
                 part = over_rounds([samples[tickets] for samples in rounds[chain]])
                 blocks = len(rounds[chain][0][tickets])
-                yield Figure(f"{chain}, {tickets} tickets", "ms", part, extra={"blocks": blocks})
+                yield Figure(
+                    f"{chain}, tickets in the block: {tickets}", "ms", part, extra={"blocks": blocks}
+                )
     every = [value for found in yardsticks.values() for value in found]
     yield Figure("yardstick: verify one ring proof", "ms", over_rounds([every]))
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks import processes
-from benchmarks.harness import MEGABYTE, Figure, Options, measure, scaled, single
+from benchmarks.harness import MEGABYTE, Figure, Options, measure, over_rounds, scaled, single
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.state.trie import KEY_BYTES, Trie
 
@@ -68,12 +68,17 @@ def _child(size: int, quick: bool) -> dict[str, object]:
         drawn |= {_key(size + dice.randrange(size)): bytes(_VALUE_OCTETS) for _ in range(5)}
         return drawn | {_key(dice.randrange(size)): None for _ in range(5)}
 
-    batches = [changes() for _ in range(options.rounds * (count + 1))]
+    def apply() -> float:
+        drawn = changes()
+        begun = time.perf_counter()
+        trie.apply(drawn)
+        return time.perf_counter() - begun
+
     return {
         "load": load,
         "get": get(0),
         "get absent": get(size),
-        "apply": measure(lambda: trie.apply(batches.pop()), options, count),
+        "apply": over_rounds([[apply() for _ in range(count)] for _ in range(options.rounds)]),
         "grown": grown,
         "peak": processes.high_water(),
     }
