@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks import memory_group, processes
 from benchmarks.harness import (
@@ -82,7 +83,7 @@ def _times(options: Options) -> Iterator[Figure]:
             for tickets in sorted(rounds[chain][0]):
                 part = over_rounds([samples[tickets] for samples in rounds[chain]])
                 name = f"{chain}, tickets in the block: {tickets}"
-                extra = {"blocks": len(rounds[chain][0][tickets])}
+                extra: dict[str, Any] = {"blocks": len(rounds[chain][0][tickets])}
                 yield Figure(name, "ms", part, extra=extra)
     extra = {"fastest": rounded_figure(min(yardstick))}
     yield Figure("yardstick: verify one ring proof", "ms", over_rounds([yardstick]), extra=extra)
