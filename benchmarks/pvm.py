@@ -16,10 +16,8 @@ from jamliquor.pvm.engine import (
     NativeEngine,
     Program,
     Segment,
-    invoke,
-    run_with_host,
+    load_standard,
 )
-from jamliquor.pvm.machine import Machine
 from jamliquor.pvm.program import InvalidProgram, StandardProgram, encode_standard
 
 TITLE = "Virtual machine"
@@ -111,13 +109,11 @@ def _host_call(options: Options) -> Figure:
     program = _compiled(engine, assemble(_HOST_LOOP))
     calls = 1_000 if options.quick else 10_000
 
-    def serve(number: int, machine: Machine) -> None:
-        machine.gas -= 10
-
     def once() -> float:
         machine = engine.machine(program, gas=_GAS, registers=_registers(calls))
         begun = time.perf_counter()
-        reason = run_with_host(machine, serve)
+        while (reason := machine.run()) is ExitReason.HOST_CALL:
+            machine.gas -= 10
         span = time.perf_counter() - begun
         _expect_halt(reason)
         return span / calls
@@ -133,9 +129,10 @@ def _start(options: Options) -> Iterator[Figure]:
 
     def start(where: Callable[[], NativeEngine]) -> Callable[[], object]:
         def once() -> None:
-            result = invoke(where(), blob, 0, _GAS, b"", _no_host, code_hash)
-            if result.machine is None or isinstance(result.output, ExitReason):
-                raise RuntimeError("the large program does not run")
+            machine = load_standard(where(), blob, b"", 0, _GAS, code_hash)
+            if machine is None:
+                raise RuntimeError("the large program is invalid")
+            _expect_halt(machine.run())
 
         return once
 
@@ -146,10 +143,6 @@ def _start(options: Options) -> Iterator[Figure]:
     cached = measure(start(lambda: engine), options, count)
     yield Figure("start 100 KB, cached", "ms", scaled(cached, 1000), extra=extra)
     yield Figure("a new engine", "ms", scaled(measure(NativeEngine, options, count), 1000))
-
-
-def _no_host(number: int, machine: Machine) -> ExitReason:
-    raise RuntimeError(f"unexpected host call {number}")
 
 
 def _large_program() -> bytes:
