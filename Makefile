@@ -29,15 +29,16 @@ check: $(STAMP) ## Format, lint, types, import direction, Rust checks.
 	$(VENV)/ruff check jamliquor tests benchmarks scripts
 	$(VENV)/mypy
 	$(VENV)/python scripts/check_imports.py
-	cd native && cargo fmt --all --check && cargo clippy --all-targets --release -- -D warnings
-	cd native && cargo test --release --quiet
+	. scripts/rust.sh && cd native && cargo fmt --all --check
+	. scripts/rust.sh && cd native && cargo clippy --all-targets --release -- -D warnings
+	. scripts/rust.sh && cd native && cargo test --release --quiet
 
 bench: $(STAMP) ## Run the benchmarks; results go to benchmarks/results and benchmarks/README.md.
 	$(VENV)/python -m benchmarks
 
 wheel: $(STAMP) ## Build a wheel and an sdist into dist/.
-	$(VENV)/maturin build --release --out dist
-	$(VENV)/maturin sdist --out dist
+	. scripts/rust.sh && $(VENV)/maturin build --release --out dist
+	. scripts/rust.sh && $(VENV)/maturin sdist --out dist
 
 clean: ## Remove everything that was built.
 	rm -rf .venv dist native/target jamliquor/_core

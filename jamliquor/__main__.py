@@ -1,7 +1,12 @@
-"""Entry of the command line. ``--version`` is answered before anything else is loaded."""
+"""Entry of the command line. ``--version`` is answered before anything else is loaded.
+
+Without arguments, ``JAM_FUZZ`` in the environment asks for the conformance target: official runs
+start it that way.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -14,7 +19,9 @@ def main() -> None:
         return
     from jamliquor.cli.main import commands  # noqa: PLC0415
 
-    commands(prog_name="jamliquor")
+    wish = os.environ.get("JAM_FUZZ", "").lower()
+    fuzz = len(sys.argv) == 1 and wish not in ("", "0", "false", "no", "off")
+    commands(["fuzz"] if fuzz else None, prog_name="jamliquor")
 
 
 if __name__ == "__main__":

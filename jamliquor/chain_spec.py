@@ -1,9 +1,10 @@
-"""Chain parameters in their encoded form, and the part of a JIP-4 chain-spec file that holds them."""
+"""Chain specifications: parameters in their encoded form, and the files of JIP-4 that hold them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+from jamliquor.crypto.dns_name import dns_name, public_key
 from jamliquor.errors import DecodeError
 from jamliquor.params import FULL, ChainParams
 
@@ -43,6 +44,8 @@ LAYOUT: tuple[tuple[str, int], ...] = (
     ("ticket_submission_end", 4),
 )
 """Fields of :class:`ChainParams` and their octets, as ``fetch`` gives them to services (appendix B)."""
+
+_KEY_OCTETS: Final = 31
 
 ENCODED_SIZE = sum(octets for _, octets in LAYOUT)
 
@@ -85,26 +88,146 @@ def decode_params(data: bytes, name: str) -> ChainParams:
     return ChainParams(name=name, **values)
 
 
-def params_of_spec(spec: object) -> ChainParams:
-    """The parameters of a JIP-4 chain specification, parsed from JSON.
+class Bootnode(NamedTuple):
+    """A node to begin with.
+
+    Attributes:
+        ed25519: its public key, 32 octets.
+        address: IPv4 or IPv6, as text.
+        port: 1 to 65535.
+    """
+
+    ed25519: bytes
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{dns_name(self.ed25519)}@{address}:{self.port}"
+
+
+class ChainSpec(NamedTuple):
+    """A chain specification (JIP-4).
+
+    Attributes:
+        params: named like the chain; what the file cannot say has the value of the full chain.
+        genesis_header: its encoding.
+        genesis_state: entries by their keys of 31 octets.
+        bootnodes: whom to ask first.
+    """
+
+    params: ChainParams
+    genesis_header: bytes
+    genesis_state: dict[bytes, bytes]
+    bootnodes: tuple[Bootnode, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object of the file; state entries in the order of their keys."""
+        return {
+            "id": self.params.name,
+            "bootnodes": [str(node) for node in self.bootnodes],
+            "genesis_header": self.genesis_header.hex(),
+            "genesis_state": {
+                key.hex(): self.genesis_state[key].hex() for key in sorted(self.genesis_state)
+            },
+            "protocol_parameters": encode_params(self.params).hex(),
+        }
+
+
+def parse_bootnode(text: str) -> Bootnode:
+    """A node from ``<name>@<ip>:<port>``; an IPv6 address may stand in square brackets.
+
+    Raises:
+        ValueError: it is something else, and why.
+    """
+    import ipaddress  # noqa: PLC0415 - for those who read a whole file
+
+    name, at, place = text.partition("@")
+    address, colon, port = place.rpartition(":")
+    if not at or not colon:
+        raise ValueError("<name>@<ip>:<port> belongs here")
+    if address.startswith("[") and address.endswith("]"):
+        address = address[1:-1]
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):
+        raise ValueError(f"{port!r} is no port")
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        raise ValueError(f"{address!r} is neither an IPv4 nor an IPv6 address") from None
+    return Bootnode(public_key(name), str(ip), int(port))
+
+
+def parse_spec(spec: object) -> ChainSpec:
+    """A whole chain specification, parsed from JSON. What its octets mean is not looked at.
 
     Raises:
         DecodeError: a key is missing or holds something else than it should.
     """
-    if not isinstance(spec, dict):
-        raise DecodeError("not a JSON object")
-    encoded = spec.get("protocol_parameters")
-    if not isinstance(encoded, str):
-        raise DecodeError("a hex string belongs here", path="protocol_parameters")
+    params = params_of_spec(spec)
+    spec = _object(spec)
+    state = spec.get("genesis_state")
+    if not isinstance(state, dict):
+        raise DecodeError("an object belongs here", path="genesis_state")
+    entries: dict[bytes, bytes] = {}
+    for text, value in state.items():
+        path = f"genesis_state.{text}"
+        key = _octets(text, path)
+        if len(key) != _KEY_OCTETS:
+            raise DecodeError(f"a key of {len(key)} octets, not {_KEY_OCTETS}", path=path)
+        if key in entries:
+            raise DecodeError("the key occurs twice", path=path)
+        entries[key] = _octets(value, path)
+    header = _octets(spec.get("genesis_header"), "genesis_header")
+    return ChainSpec(params, header, entries, _bootnodes(spec.get("bootnodes", [])))
+
+
+def params_of_spec(spec: object) -> ChainParams:
+    """The parameters of a chain specification, parsed from JSON; the rest may be missing.
+
+    Raises:
+        DecodeError: a key is missing or holds something else than it should.
+    """
+    spec = _object(spec)
+    data = _octets(spec.get("protocol_parameters"), "protocol_parameters")
     name = spec.get("id")
     if not isinstance(name, str):
         raise DecodeError("a string belongs here", path="id")
-    try:
-        data = bytes.fromhex(encoded.removeprefix("0x"))
-    except ValueError:
-        raise DecodeError("not hexadecimal", path="protocol_parameters") from None
     try:
         return decode_params(data, name)
     except DecodeError as error:
         path = ".".join(filter(None, ("protocol_parameters", error.path)))
         raise DecodeError(error.reason, path=path, offset=error.offset) from None
+
+
+def _object(spec: object) -> dict[str, object]:
+    if not isinstance(spec, dict):
+        raise DecodeError("not a JSON object")
+    return spec
+
+
+def _bootnodes(found: object) -> tuple[Bootnode, ...]:
+    if not isinstance(found, list):
+        raise DecodeError("a list belongs here", path="bootnodes")
+    nodes = []
+    for index, text in enumerate(found):
+        path = f"bootnodes[{index}]"
+        if not isinstance(text, str):
+            raise DecodeError("a string belongs here", path=path)
+        try:
+            nodes.append(parse_bootnode(text))
+        except ValueError as error:
+            raise DecodeError(str(error), path=path) from None
+    return tuple(nodes)
+
+
+def _octets(text: object, path: str) -> bytes:
+    if not isinstance(text, str):
+        raise DecodeError("a hex string belongs here", path=path)
+    digits = text.removeprefix("0x")
+    # fromhex alone would allow spaces.
+    if not digits.isalnum() and digits:
+        raise DecodeError("not hexadecimal", path=path)
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        raise DecodeError("not hexadecimal", path=path) from None

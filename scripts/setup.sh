@@ -22,12 +22,8 @@ command -v "$python" >/dev/null 2>&1 ||
 command -v cc >/dev/null 2>&1 || fail "a C compiler is missing" "sudo apt-get install -y build-essential"
 
 rust_hint="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
-cargo=$(command -v cargo) || fail "Rust is missing" "$rust_hint"
-if ! cargo --version >/dev/null 2>&1; then
-    # A rustup shim looks for its toolchains below HOME; under another HOME they still lie beside it.
-    beside=$(dirname "$(dirname "$(dirname "$cargo")")")/.rustup
-    [ -d "$beside" ] && export RUSTUP_HOME="$beside"
-fi
+command -v cargo >/dev/null 2>&1 || fail "Rust is missing" "$rust_hint"
+. scripts/rust.sh
 rustc --version >/dev/null 2>&1 || fail "rustc does not run: $(rustc --version 2>&1 | head -n 1)" "rustup default stable"
 wanted=$(sed -n 's/^rust-version = "\([0-9.]*\)"/\1/p' native/Cargo.toml)
 rustc --version | awk -v wanted="$wanted" '{ split($2, have, "."); split(wanted, want, ".");

@@ -6,7 +6,7 @@ found in a number of steps that grows with the logarithm of the depth.
 
 from __future__ import annotations
 
-from collections import deque
+import heapq
 from typing import NamedTuple
 
 
@@ -25,7 +25,7 @@ class Ancestry:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Ancestor] = {}
-        self._order: deque[bytes] = deque()
+        self._by_slot: list[tuple[int, bytes]] = []
 
     def __len__(self) -> int:
         return len(self._known)
@@ -38,12 +38,12 @@ class Ancestry:
         depth = 0 if above is None else above.depth + 1
         jump = parent if above is None else self._jump(above)
         self._known[header_hash] = Ancestor(header_hash, slot, parent, depth, jump)
-        self._order.append(header_hash)
+        heapq.heappush(self._by_slot, (slot, header_hash))
 
     def forget(self, before: int) -> None:
-        """Forget headers of slots before ``before``, in the order they came, up to the first later."""
-        while self._order and self._known[self._order[0]].slot < before:
-            del self._known[self._order.popleft()]
+        """Forget all headers of slots before ``before``."""
+        while self._by_slot and self._by_slot[0][0] < before:
+            del self._known[heapq.heappop(self._by_slot)[1]]
 
     def _jump(self, above: Ancestor) -> bytes:
         far = self._known.get(above.jump)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from jamliquor.cli.chain import chain_of
 from jamliquor.cli.exits import HELP as EXIT_CODES
 from jamliquor.cli.options import database_options, debug_option, json_option
 from jamliquor.cli.progress import Progress
-from jamliquor.conformance.bad_input import BadInput
-from jamliquor.params import NAMED, ChainParams
+
+if TYPE_CHECKING:
+    from jamliquor.pvm.invocations import HostCall
 
 
 class Stop:
@@ -50,6 +52,13 @@ class Stop:
     type=click.Path(path_type=Path),
     help="Write a JSON report: every block with its time, totals, memory.",
 )
+@click.option(
+    "--trace-service",
+    "services",
+    multiple=True,
+    metavar="ID|all",
+    help="Print every host call that this service makes. Repeatable.",
+)
 @database_options
 @json_option
 @click.option("--quiet", is_flag=True, help="Print only what is not as recorded.")
@@ -63,14 +72,16 @@ def command(
     each: bool,
     chain: str | None,
     report_path: Path | None,
+    services: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     **database: Any,
 ) -> None:
     """Import recorded blocks and compare the state after each with the recorded one.
 
-    SOURCE is a trace folder (from its genesis.bin where there is one, else every step by itself) or
-    the file of a step. A step whose state does not change holds a block that must be refused.
+    SOURCE is a trace folder or the file of a step. A folder is imported from its genesis.bin where
+    there is one, else from the genesis in the file of --chain if it is built on that, else every step
+    by itself. A step whose state does not change holds a block that must be refused.
 
     After a result that is not as recorded a chain ends there, because nothing can be built on it;
     steps by themselves go on.
@@ -84,19 +95,36 @@ def command(
       jamliquor import traces/*/ --quiet --report report.json
       jamliquor import --each traces/storage
       jamliquor import traces/storage/00000031.bin --chain tiny
+      jamliquor import traces/storage --trace-service all --quiet
       jamliquor import chain.jam --db node
       jamliquor import --db node --follow /run/jamliquor/blocks.sock
     """
-    _demand_sense(sources, each, database)
+    _demand_sense(sources, each or bool(services), database)
     stop = Stop()
+    watched = _services(services)
     if database["db"] is not None:
-        _into_database(ctx, stop, sources, chain, report_path, as_json, quiet, database)
-    with _signals(stop), _report(report_path) as report:
+        from jamliquor.cli.import_db import import_into  # noqa: PLC0415
+
+        with signals(stop), open_report(report_path) as report:
+            code = import_into(database, sources, chain, stop, report, as_json=as_json, quiet=quiet)
+        ctx.exit(code)
+    with signals(stop), open_report(report_path) as report:
         from jamliquor.cli.session import Session  # noqa: PLC0415 - after the cheap refusals
 
-        params = None if chain is None else _params(chain)
-        session = Session(sources, params=params, each=each, stop=stop, report=report)
-        progress = Progress(session.summary.planned, quiet=quiet or as_json)
+        params, genesis = (None, None) if chain is None else chain_of(chain)
+        watch = _watch(watched, as_json=as_json) if services else None
+        session = Session(
+            sources,
+            params=params,
+            each=each,
+            stop=stop,
+            report=report,
+            observe=watch,
+            genesis=genesis,
+        )
+        # Both write to the terminal: lines of calls tell the progress well enough.
+        hidden = quiet or as_json or watch is not None
+        progress = Progress(session.summary.planned, quiet=hidden)
         try:
             session.run(progress, lambda line: click.echo(line, err=as_json))
         finally:
@@ -111,7 +139,7 @@ def command(
     ctx.exit(session.summary.exit_code)
 
 
-def _demand_sense(sources: tuple[Path, ...], each: bool, database: dict[str, Any]) -> None:
+def _demand_sense(sources: tuple[Path, ...], compares: bool, database: dict[str, Any]) -> None:
     """Refuse options that do not go together."""
     named = [name for name, value in database.items() if value is not None]
     if database["db"] is None:
@@ -122,52 +150,15 @@ def _demand_sense(sources: tuple[Path, ...], each: bool, database: dict[str, Any
             raise click.UsageError("name a SOURCE")
         if any(source == Path("-") for source in sources):
             raise click.UsageError("standard input needs --db DIR")
-    elif each:
-        raise click.UsageError("--each and --db exclude each other")
+    elif compares:
+        raise click.UsageError("--each and --trace-service are not for --db")
     elif not sources and database["follow"] is None:
         raise click.UsageError("name a SOURCE, or --follow DIR|SOCKET")
 
 
-def _into_database(
-    ctx: click.Context,
-    stop: Stop,
-    sources: tuple[Path, ...],
-    chain: str | None,
-    report_path: Path | None,
-    as_json: bool,
-    quiet: bool,
-    database: dict[str, Any],
-) -> None:
-    """Import into a directory, and end the command."""
-    with _signals(stop), _report(report_path) as report:
-        from jamliquor.cli.import_db import DatabaseSession, Job  # noqa: PLC0415
-        from jamliquor.node.settings import DEFAULTS  # noqa: PLC0415
-        from jamliquor.store.window import DEFAULT_KEEP_STATES  # noqa: PLC0415
-
-        chosen = {name: value for name, value in database.items() if value is not None}
-        folder, follow = chosen.pop("db"), chosen.pop("follow", None)
-        keep_states = chosen.pop("keep_states", DEFAULT_KEEP_STATES)
-        settings = DEFAULTS._replace(**chosen)
-        params = None if chain is None else _params(chain)
-        job = Job(folder, sources, follow, params, settings, keep_states)
-        session = DatabaseSession(
-            job, stop, report, lambda line: None if quiet else click.echo(line, err=True)
-        )
-        session.run()
-        record = session.record()
-        if report is not None:
-            report.finish(record)
-    if as_json:
-        import json  # noqa: PLC0415
-
-        click.echo(json.dumps(record))
-    elif not quiet:
-        click.echo("\n".join(session.lines()))
-    ctx.exit(session.exit_code)
-
-
 @contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
+def signals(stop: Stop) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM ask to stop."""
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -177,7 +168,12 @@ def _signals(stop: Stop) -> Iterator[None]:
 
 
 @contextmanager
-def _report(path: Path | None) -> Iterator[Any]:
+def open_report(path: Path | None) -> Iterator[Any]:
+    """The report file that ``--report`` names, or None; discarded unless it is finished.
+
+    Raises:
+        BadParameter: the place cannot be written.
+    """
     if path is None:
         yield None
         return
@@ -195,25 +191,31 @@ def _report(path: Path | None) -> Iterator[Any]:
         report.discard()
 
 
-def _params(chain: str) -> ChainParams:
-    """The parameters that ``--chain`` names."""
-    if chain in NAMED:
-        return NAMED[chain]
+def _services(names: tuple[str, ...]) -> frozenset[int] | None:
+    """The services that ``--trace-service`` names; None for all of them."""
+    if "all" in names:
+        return None
+    found = set()
+    for name in names:
+        try:
+            service = int(name, 0)
+        except ValueError:
+            service = -1
+        if not 0 <= service < 1 << 32:
+            reason = f"{name!r} is neither all nor a service's index below 2^32"
+            raise click.BadParameter(reason, param_hint="--trace-service")
+        found.add(service)
+    return frozenset(found)
+
+
+def _watch(services: frozenset[int] | None, *, as_json: bool) -> Callable[[int, HostCall], None]:
+    """Prints the host calls of some services, or of all for None."""
     import json  # noqa: PLC0415
 
-    from jamliquor.chain_spec import params_of_spec  # noqa: PLC0415
-    from jamliquor.errors import DecodeError  # noqa: PLC0415
+    from jamliquor.cli.host_calls import call_line, call_record  # noqa: PLC0415
 
-    path = Path(chain)
-    if not path.exists():
-        reason = f"{chain} is neither tiny nor full nor a file"
-        raise click.BadParameter(reason, param_hint="--chain")
-    try:
-        return params_of_spec(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        advice = "check that you may read it (ls -l)"
-        raise BadInput(f"cannot be read: {error.strerror}", path, advice=advice) from None
-    except DecodeError as error:
-        raise BadInput(error.reason, path, field=error.path, advice="see JIP-4") from None
-    except ValueError as error:
-        raise BadInput(f"not JSON: {error}", path, advice="name a JIP-4 file") from None
+    def tell(slot: int, call: HostCall) -> None:
+        if services is None or call.service in services:
+            click.echo(json.dumps(call_record(slot, call)) if as_json else call_line(slot, call))
+
+    return tell

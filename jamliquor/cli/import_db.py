@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,7 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from jamliquor.chain.queue import Held
+from jamliquor.cli.chain import params_of
 from jamliquor.cli.exits import ExitCode
 from jamliquor.cli.machine import peak_rss
 from jamliquor.cli.version import version
@@ -20,10 +24,11 @@ from jamliquor.node.directory import Directory, holds_chain
 from jamliquor.node.follow import Feed, open_feed
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Outcome, Verdict
-from jamliquor.node.settings import Settings
+from jamliquor.node.settings import DEFAULTS, Settings
 from jamliquor.node.sources import Genesis, Sent, Source, open_source
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import NativeEngine
+from jamliquor.store.window import DEFAULT_KEEP_STATES
 
 if TYPE_CHECKING:
     from jamliquor.cli.report import Report
@@ -240,6 +245,43 @@ class DatabaseSession:
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self._stop.requested:
             time.sleep(0.1)
+
+
+def import_into(
+    options: dict[str, Any],
+    sources: Sequence[Path],
+    chain: str | None,
+    stop: StopRequest,
+    report: Report | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> ExitCode:
+    """Run ``import --db`` with the options of the command line, and print what came of it."""
+    chosen = {name: value for name, value in options.items() if value is not None}
+    folder, follow = chosen.pop("db"), chosen.pop("follow", None)
+    keep_states = chosen.pop("keep_states", DEFAULT_KEEP_STATES)
+    params = None if chain is None else params_of(chain)
+    job = Job(folder, sources, follow, params, DEFAULTS._replace(**chosen), keep_states)
+    tell = _say_nothing if quiet else _say
+    session = DatabaseSession(job, stop, report, tell)
+    session.run()
+    record = session.record()
+    if report is not None:
+        report.finish(record)
+    if as_json:
+        click.echo(json.dumps(record))
+    elif not quiet:
+        click.echo("\n".join(session.lines()))
+    return session.exit_code
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _say_nothing(line: str) -> None:
+    pass
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:

@@ -11,11 +11,16 @@ from jamliquor.cli.version import version
 
 _COMMANDS = {
     "bench": ("bench", "Measure how fast this machine is."),
+    "chain-spec": ("chain_spec", "Make, show and check chain specifications (JIP-4)."),
+    "conformance": ("conformance", "Test a target that speaks the conformance protocol."),
     "doctor": ("doctor", "Check the installation and this machine."),
     "events": ("events", "Read, check and replay the log of what a node did."),
+    "fuzz": ("fuzz", "Serve the conformance protocol on a Unix socket."),
     "import": ("import_", "Import recorded blocks and compare the state after each."),
     "inspect": ("inspect", "Look into the directory of a node."),
+    "keys": ("keys", "Make and keep a validator's keys (JIP-5)."),
     "prune": ("prune", "Finalise a block by hand, drop old blocks."),
+    "pvm": ("pvm", "Assemble, disassemble, examine and run programs."),
 }
 """Module and one line of help of each command: listing them loads none."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,13 +11,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jamliquor.cli.findings import finding
 from jamliquor.cli.progress import Progress
 from jamliquor.cli.summary import Summary, block_record
-from jamliquor.conformance.runner import Result, run_trace
-from jamliquor.conformance.traces import Trace, find_traces, infer_params
+from jamliquor.conformance.runner import Result, is_chain, run_trace
+from jamliquor.conformance.traces import find_traces, infer_params
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import NativeEngine
 
 if TYPE_CHECKING:
+    from jamliquor.author.genesis import Genesis
     from jamliquor.cli.report import Report
+    from jamliquor.pvm.invocations import HostCall
+
+
+def _spill_directory() -> str:
+    """Where guest memory beyond its cap goes: on many boards /tmp is memory, /var/tmp is not."""
+    return os.environ.get("TMPDIR") or "/var/tmp"
 
 
 class StopRequest(Protocol):
@@ -31,8 +39,10 @@ class Session:
     Args:
         params: the chain's parameters, or None to infer them for each trace.
         each: import every step by itself, also where there is a genesis.
+        genesis: of the chain specification, for traces without one that are built on it.
         stop: looked at between blocks.
         report: gets every block, if there is one.
+        observe: told of every host call, with its slot, if given.
 
     Raises:
         BadInput: a source is no trace; also from :meth:`run`, when a file in one is damaged.
@@ -46,13 +56,17 @@ class Session:
         each: bool,
         stop: StopRequest,
         report: Report | None,
+        observe: Callable[[int, HostCall], None] | None = None,
+        genesis: Genesis | None = None,
     ) -> None:
         self._traces = find_traces(sources)
         self._params = params
         self._each = each
+        self._genesis = genesis
         self._stop = stop
         self._report = report
-        self._engine = NativeEngine()
+        self._observe = observe
+        self._engine = NativeEngine(spill_directory=_spill_directory())
         self.summary = Summary(sum(len(trace.steps) for trace in self._traces))
 
     def run(self, progress: Progress, tell: Callable[[str], None]) -> None:
@@ -60,13 +74,22 @@ class Session:
         behind = 0
         for trace in self._traces:
             params = self._params or infer_params(trace)
-            for number, result in enumerate(run_trace(params, self._engine, trace, each=self._each), 1):
+            chained = is_chain(params, trace, each=self._each, genesis=self._genesis)
+            results = run_trace(
+                params,
+                self._engine,
+                trace,
+                each=self._each,
+                observe=self._observe,
+                genesis=self._genesis,
+            )
+            for number, result in enumerate(results, 1):
                 self.summary.add(params.name, result)
                 if self._report is not None:
                     self._report.add(block_record(result))
                 if not result.outcome.good:
                     progress.pause()
-                    for line in itertools.chain(finding(result), self._consequence(result, number)):
+                    for line in itertools.chain(finding(result), _consequence(result, number, chained)):
                         tell(line)
                 if self._stop.requested:
                     self.summary.interrupted = self.summary.blocks < self.summary.planned
@@ -74,18 +97,16 @@ class Session:
                 progress.at(behind + number, trace.name)
             behind += len(trace.steps)
 
-    def _consequence(self, result: Result, number: int) -> list[str]:
-        left = len(result.trace.steps) - number
-        if self._alone(result.trace):
-            return ["  every step stands by itself: going on"] if left else []
-        return [f"  the state is not known from here; blocks left out: {left}"] if left else []
-
-    def _alone(self, trace: Trace) -> bool:
-        return self._each or trace.genesis is None
-
     def finish(self) -> dict[str, Any]:
         """Complete the report; the summary as a record."""
         record = self.summary.record()
         if self._report is not None:
             self._report.finish(record)
         return record
+
+
+def _consequence(result: Result, number: int, chained: bool) -> list[str]:
+    left = len(result.trace.steps) - number
+    if not chained:
+        return ["  every step stands by itself: going on"] if left else []
+    return [f"  the state is not known from here; blocks left out: {left}"] if left else []

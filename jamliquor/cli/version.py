@@ -20,3 +20,10 @@ def version() -> str:
             if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
                 return name[len(_PREFIX) : -len(_SUFFIX)]
     return "unknown"
+
+
+def numbers() -> tuple[int, int, int]:
+    """The first three numbers of the version; zeros where there are none."""
+    found = [int(part) for part in version().split(".")[:3] if part.isdecimal()]
+    major, minor, patch = [*found, 0, 0, 0][:3]
+    return major, minor, patch

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jamliquor.chain.importer import Importer
 from jamliquor.codec import codec
@@ -25,13 +25,17 @@ from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError, InvalidBlock, UnknownParent
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
+from jamliquor.pvm.invocations import HostCall
 from jamliquor.state.state import State
 from jamliquor.types.header import Header
+
+if TYPE_CHECKING:
+    from jamliquor.author.genesis import Genesis
 
 # A trace holds a line of blocks and forks of one block's length.
 _KEPT_STATES = 4
 
-_MAX_ENTRIES_SHOWN = 24
+MAX_ENTRIES_SHOWN = 24
 
 
 class Outcome(enum.StrEnum):
@@ -74,29 +78,78 @@ class Result(NamedTuple):
     complete: bool = True
 
 
+Observe = Callable[[int, HostCall], None]
+"""Is told of each host call, with the slot of its block, while that block is imported."""
+
+
+class _Watch:
+    """Tells the slot that is being imported along with each host call."""
+
+    def __init__(self, observe: Observe) -> None:
+        self.slot = 0
+        self._observe = observe
+
+    def __call__(self, call: HostCall) -> None:
+        self._observe(self.slot, call)
+
+
+def is_chain(
+    params: ChainParams, trace: Trace, *, each: bool = False, genesis: Genesis | None = None
+) -> bool:
+    """Whether the steps of a trace are imported one upon the other.
+
+    Args:
+        each: they are not, whatever is known.
+        genesis: of the chain specification; it serves a trace without its own whose first block is
+            built on it.
+
+    Raises:
+        BadInput: the first step cannot be used.
+    """
+    if each or trace.genesis is not None or genesis is None:
+        return not each and trace.genesis is not None
+    return read_step(trace.steps[0], params).block.header.parent == genesis.hash
+
+
 def run_trace(
-    params: ChainParams, engine: Engine, trace: Trace, *, each: bool = False
+    params: ChainParams,
+    engine: Engine,
+    trace: Trace,
+    *,
+    each: bool = False,
+    observe: Observe | None = None,
+    genesis: Genesis | None = None,
 ) -> Iterator[Result]:
-    """Import a trace from its genesis, or with ``each`` (or without a genesis) every step by itself.
+    """Import a trace as a chain where :func:`is_chain` says so, else every step by itself.
 
     A chain ends at the first result that is not good, since nothing can be built on it.
+
+    Args:
+        observe: told of the host calls of all services, if given.
+        genesis: as in :func:`is_chain`.
 
     Raises:
         BadInput: a file cannot be used, or does not belong where it stands.
         HostError: this machine failed.
     """
-    if each or trace.genesis is None:
+    watch = None if observe is None else _Watch(observe)
+    if not is_chain(params, trace, each=each, genesis=genesis):
         for path in trace.steps:
-            yield _alone(params, engine, trace, read_step(path, params))
-    else:
-        yield from _chain(params, engine, trace, trace.genesis)
+            yield _alone(params, engine, trace, read_step(path, params), watch)
+        return
+    importer = Importer(params, engine, kept_states=_KEPT_STATES, observe=watch)
+    if trace.genesis is not None:
+        stored = read_genesis(trace.genesis, params)
+        state = load_state(params, stored.state)
+        _judging(trace.genesis, lambda: importer.start_genesis(stored.header, state))
+    elif genesis is not None:
+        importer.start(genesis.hash, genesis.state)
+    yield from _chain(params, importer, trace, watch)
 
 
-def _chain(params: ChainParams, engine: Engine, trace: Trace, genesis: Path) -> Iterator[Result]:
-    stored = read_genesis(genesis, params)
-    importer = Importer(params, engine, kept_states=_KEPT_STATES)
-    state = _load(params, stored.state)
-    _judging(genesis, lambda: importer.start_genesis(stored.header, state))
+def _chain(
+    params: ChainParams, importer: Importer, trace: Trace, watch: _Watch | None
+) -> Iterator[Result]:
     for path in trace.steps:
         step = read_step(path, params)
         prior = importer.state_of(step.block.header.parent)
@@ -112,21 +165,27 @@ def _chain(params: ChainParams, engine: Engine, trace: Trace, genesis: Path) -> 
             parent = f"0x{step.block.header.parent.hex()}"
             advice = "import the steps by themselves with --each"
             raise BadInput(f"no earlier block is its parent {parent}", path, advice=advice)
-        result = _import(params, importer, trace, step)
+        result = _import(params, importer, trace, step, watch)
         yield result
         if not result.outcome.good:
             return
 
 
-def _alone(params: ChainParams, engine: Engine, trace: Trace, step: Step) -> Result:
-    importer = Importer(params, engine, kept_states=1, check_ancestry=False)
-    state = _load(params, step.prior)
+def _alone(
+    params: ChainParams, engine: Engine, trace: Trace, step: Step, watch: _Watch | None
+) -> Result:
+    importer = Importer(params, engine, kept_states=1, check_ancestry=False, observe=watch)
+    state = load_state(params, step.prior)
     _judging(step.path, lambda: importer.start(step.block.header.parent, state))
-    return _import(params, importer, trace, step)
+    return _import(params, importer, trace, step, watch)
 
 
-def _load(params: ChainParams, stored: StoredState) -> State:
-    """The recorded state, if it has the root that was recorded."""
+def load_state(params: ChainParams, stored: StoredState) -> State:
+    """The recorded state, if it has the root that was recorded.
+
+    Raises:
+        BadInput: it has not, or the file changed since it was opened.
+    """
     try:
         state = State.from_entries(params, stored.entries())
     except ValueError as error:
@@ -149,7 +208,11 @@ def _judging(path: Path, action: Callable[[], object]) -> None:
         raise BadInput(str(error), path, advice=f"fetch it again, or {CHAIN_ADVICE}") from None
 
 
-def _import(params: ChainParams, importer: Importer, trace: Trace, step: Step) -> Result:
+def _import(
+    params: ChainParams, importer: Importer, trace: Trace, step: Step, watch: _Watch | None
+) -> Result:
+    if watch is not None:
+        watch.slot = step.block.header.slot
     refusal: InvalidBlock | UnknownParent | None = None
     imported = None
     begun = time.perf_counter()
@@ -170,18 +233,19 @@ def _import(params: ChainParams, importer: Importer, trace: Trace, step: Step) -
         root=root,
         milliseconds=milliseconds,
         tickets=len(step.block.extrinsic.tickets),
-        outcome=_outcome(step, root),
+        outcome=judge_outcome(step, root),
         refusal=refusal,
     )
     if imported is None or result.outcome is not Outcome.MISMATCH:
         return result
-    expected = _load(params, step.posterior)
+    expected = load_state(params, step.posterior)
     found = differences(params, expected, imported.state)
-    shown = tuple(itertools.islice(found, _MAX_ENTRIES_SHOWN))
+    shown = tuple(itertools.islice(found, MAX_ENTRIES_SHOWN))
     return result._replace(differences=shown, complete=next(found, None) is None)
 
 
-def _outcome(step: Step, root: bytes | None) -> Outcome:
+def judge_outcome(step: Step, root: bytes | None) -> Outcome:
+    """How a root, or None for a refusal, compares with the record."""
     if root is None:
         return Outcome.REFUSED if step.refused else Outcome.WRONGLY_REFUSED
     if step.refused:

@@ -6,6 +6,6 @@ Secrets live in native handles, which are wiped when freed.
 
 from __future__ import annotations
 
-from jamliquor.crypto.errors import BadRingProof, BadSignature
+from jamliquor.crypto.errors import BadKey, BadRingProof, BadSignature
 
-__all__ = ["BadRingProof", "BadSignature"]
+__all__ = ["BadKey", "BadRingProof", "BadSignature"]

@@ -11,15 +11,25 @@ from typing import Any
 
 from jamliquor._native import check, ffi, lib
 from jamliquor.crypto._batch import first_of_wrong_length, joined, outputs_of
-from jamliquor.crypto.errors import BadSignature
+from jamliquor.crypto.errors import BadKey, BadSignature
 
-__all__ = ["SecretKey", "output", "verify", "verify_many"]
+__all__ = ["SecretKey", "check_key", "output", "verify", "verify_many"]
 
 _SIGNATURE = 96
 _PROOF = 784
 
 #: Provers kept, each bound to one position of one ring: an author signs many tickets in one ring.
 _PROVERS = 1
+
+
+def check_key(public_key: bytes) -> None:
+    """Check that 32 bytes are a point of the prime-order subgroup.
+
+    Raises:
+        BadKey: they are not, or the length is another.
+    """
+    if len(public_key) != 32 or check(lib.jam_vrf_key_check(public_key)):
+        raise BadKey
 
 
 def verify(public_key: bytes, vrf_input: bytes, aux: bytes, signature: bytes) -> bytes:

@@ -10,9 +10,19 @@ from collections.abc import Sequence
 
 from jamliquor._native import check, ffi, lib
 from jamliquor.crypto._batch import first_of_wrong_length, joined
-from jamliquor.crypto.errors import BadSignature
+from jamliquor.crypto.errors import BadKey, BadSignature
 
-__all__ = ["SecretKey", "verify", "verify_batch"]
+__all__ = ["SecretKey", "check_key", "verify", "verify_batch"]
+
+
+def check_key(public_key: bytes) -> None:
+    """Check that 32 bytes are a point of the curve, canonically encoded or not (ZIP-215).
+
+    Raises:
+        BadKey: they are not, or the length is another.
+    """
+    if len(public_key) != 32 or check(lib.jam_ed25519_key_check(public_key)):
+        raise BadKey
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> None:

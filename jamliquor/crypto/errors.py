@@ -5,6 +5,13 @@ from __future__ import annotations
 from jamliquor.errors import JamliquorError
 
 
+class BadKey(JamliquorError, ValueError):
+    """Bytes are no public key, so that no signature can hold under them."""
+
+    def __str__(self) -> str:
+        return "not a public key"
+
+
 class BadSignature(JamliquorError, ValueError):
     """A signature does not hold: wrong length, undecodable, or refused by its equation.
 

@@ -9,7 +9,7 @@ from jamliquor._native import check, ffi, lib
 __all__ = ["blake2b", "keccak"]
 
 
-def blake2b(data: bytes) -> bytes:
+def blake2b(data: bytes | memoryview) -> bytes:
     """Blake2b with a 32-byte digest and no key, the paper's default hash (section 3.8.1)."""
     return hashlib.blake2b(data, digest_size=32).digest()
 

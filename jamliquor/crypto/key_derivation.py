@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from jamliquor.crypto.hashing import blake2b
 
-__all__ = ["bandersnatch_secret_seed", "ed25519_secret_seed", "trivial_seed"]
+__all__ = ["DEV_ACCOUNTS", "bandersnatch_secret_seed", "ed25519_secret_seed", "trivial_seed"]
+
+DEV_ACCOUNTS: Final = ("alice", "bob", "carol", "david", "eve", "fergie")
+"""Names of the first development accounts, in the order of their indices."""
 
 
 def trivial_seed(index: int) -> bytes:

@@ -1,15 +1,17 @@
 """Known-answer tests of the primitives, for installations: well under a second together.
 
 The Bandersnatch answers are vectors 7 of the VRF specification (draft 28, appendices B.1, B.3), the
-Ed25519 answer is test 2 of RFC 8032, the derived key is the last vector of JIP-5.
+Ed25519 answer is test 2 of RFC 8032, the derived key is the last vector of JIP-5, the chunks are the
+first of the tiny chain's public vectors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from jamliquor.crypto import bandersnatch, ed25519, hashing, key_derivation, ring
+from jamliquor.crypto import bandersnatch, ed25519, erasure, hashing, key_derivation, ring
 from jamliquor.crypto.errors import BadSignature
+from jamliquor.params import TINY
 
 __all__ = ["PRIMITIVES", "SelfTestFailed"]
 
@@ -70,6 +72,8 @@ _KECCAK_EMPTY = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7
 _SEED = bytes.fromhex("f92d680ea3f0ac06307795490d8a03c5c0d4572b5e0a8cffec87e1294855d9d1")
 _DERIVED = bytes.fromhex("299bdfd8d615aadd9e6c58718f9893a5144d60e897bc9da1f3d73c935715c650")
 
+_CHUNKS = bytes.fromhex("615d170048c53e9873780525")
+
 
 class SelfTestFailed(Exception):
     """A primitive gave another answer than the known one."""
@@ -118,6 +122,11 @@ def _ring() -> None:
     _expect_refusal(lambda: ring.verify_batch(_COMMITMENT, len(keys), [(_INPUT, b"", _PROOF)]))
 
 
+def _erasure() -> None:
+    _expect(bytes(erasure.encode_joined(TINY, _CHUNKS[:4])), _CHUNKS)
+    _expect(erasure.recover(TINY, {2: _CHUNKS[4:6], 5: _CHUNKS[10:]}), _CHUNKS[:4])
+
+
 #: Name and known-answer test of each primitive; a test raises :class:`SelfTestFailed` or the error
 #: of the primitive.
 PRIMITIVES: tuple[tuple[str, Callable[[], None]], ...] = (
@@ -125,4 +134,5 @@ PRIMITIVES: tuple[tuple[str, Callable[[], None]], ...] = (
     ("ed25519", _ed25519),
     ("bandersnatch-vrf", _vrf),
     ("ring-vrf", _ring),
+    ("erasure-coding", _erasure),
 )

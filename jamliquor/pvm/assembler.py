@@ -9,6 +9,7 @@ One statement a line, comments after ``;``::
         .op 0xfe 0x01                   octets of one instruction, the first marked as opcode
         .data 0x00                      octets that are not marked
         .jumps 2 loop 0x17              the dynamic jump table: octets an entry, entries
+        .let SIZE 4096                  a name for a number, used in lines below as SIZE or SIZE+8
 
 Registers come in the order A, B, D; forms with only D and A write D first, as ``move_reg r1, r2``
 does. Immediates are signed, or naturals below 2^64 that mean the same register value.
@@ -29,6 +30,7 @@ __all__ = ["AssemblyError", "assemble", "encode", "fewest_octets"]
 
 _LABEL: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*):\s*")
 _WIDTH: Final = re.compile(r"(.*?)(?::(\d))?")
+_NAMED: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)\s*(?:([+-])\s*(\w+))?")
 
 
 class AssemblyError(JamliquorError, ValueError):
@@ -37,15 +39,18 @@ class AssemblyError(JamliquorError, ValueError):
     Attributes:
         line: its number, from 1.
         reason: what is wrong, in words.
+        origin: the included text that the line is in; empty for the text itself.
     """
 
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(line, reason)
+    def __init__(self, line: int, reason: str, origin: str = "") -> None:
+        super().__init__(line, reason, origin)
         self.line = line
         self.reason = reason
+        self.origin = origin
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
+        where = f"{self.origin}, line {self.line}" if self.origin else f"line {self.line}"
+        return f"{where}: {self.reason}"
 
 
 @dataclass(slots=True)
@@ -61,6 +66,7 @@ class _Statement:
 class _Source:
     statements: list[_Statement] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
     jumps: list[str] = field(default_factory=list)
     jump_width: int = 0
     jumps_line: int = 0
@@ -130,20 +136,23 @@ def _head(form: Form, registers: list[int], first: int) -> tuple[int, ...]:
             return (registers[0] | registers[1] << 4,)
 
 
-def assemble(text: str) -> bytes:
+def assemble(text: str, names: Mapping[str, int] | None = None) -> bytes:
     """The program blob (section A.1) that ``text`` describes.
+
+    Args:
+        names: numbers that immediates may name, as if ``.let`` had named them.
 
     Raises:
         AssemblyError: a statement is wrong.
     """
-    source = _parse(text)
+    source = _parse(text, names or {})
     positions = _lay_out(source)
     code = bytearray()
     opcodes = []
     for statement in source.statements:
         if statement.marked:
             opcodes.append(len(code))
-        code += _octets(statement, len(code), source.labels, positions)
+        code += _octets(statement, len(code), source, positions)
     jumps = [_entry(source, name, positions) for name in source.jumps]
     try:
         return encode_program(bytes(code), opcodes, jumps, source.jump_width)
@@ -151,8 +160,8 @@ def assemble(text: str) -> bytes:
         raise AssemblyError(source.jumps_line, "an entry does not fit its octets") from error
 
 
-def _parse(text: str) -> _Source:
-    source = _Source()
+def _parse(text: str, names: Mapping[str, int]) -> _Source:
+    source = _Source(names=dict(names))
     for number, line in enumerate(text.splitlines(), 1):
         line = line.split(";", 1)[0].strip()
         while label := _LABEL.match(line):
@@ -166,11 +175,15 @@ def _parse(text: str) -> _Source:
 
 
 def _parse_statement(source: _Source, number: int, line: str) -> None:
-    name, _, rest = line.partition(" ")
+    name, *tail = line.split(None, 1)
+    rest = tail[0] if tail else ""
     if name == ".jumps":
-        width, *source.jumps = rest.split()
-        source.jump_width = _number(number, width)
-        source.jumps_line = number
+        _parse_jumps(source, number, rest.split())
+    elif name == ".let":
+        words = rest.split(None, 1)
+        if len(words) != 2 or not words[0].isidentifier():
+            raise AssemblyError(number, ".let takes a name and a number")
+        source.names[words[0]] = _number(number, words[1], source.names)
     elif name in (".op", ".data"):
         values = [_number(number, octet) for octet in rest.split()]
         if not values or not all(0 <= value < 256 for value in values):
@@ -186,11 +199,38 @@ def _parse_statement(source: _Source, number: int, line: str) -> None:
         raise AssemblyError(number, f"no instruction is called {name}")
 
 
-def _number(line: int, text: str) -> int:
+def _parse_jumps(source: _Source, number: int, words: list[str]) -> None:
+    if source.jumps_line:
+        raise AssemblyError(number, f"line {source.jumps_line} has .jumps already")
+    if not words:
+        raise AssemblyError(number, ".jumps takes the octets of an entry, then entries")
+    width, *source.jumps = words
+    source.jump_width = _number(number, width)
+    source.jumps_line = number
+    if not 0 <= source.jump_width < 256:
+        raise AssemblyError(number, "an entry has 0 to 255 octets")
+
+
+def _number(line: int, text: str, names: Mapping[str, int] | None = None) -> int:
     try:
-        return int(text, 0)
+        return _evaluate(text, names or {})
     except ValueError as error:
-        raise AssemblyError(line, f"{text!r} is no number") from error
+        raise AssemblyError(line, str(error)) from None
+
+
+def _evaluate(text: str, names: Mapping[str, int]) -> int:
+    """A number, a name, or a name and a number added to it or taken from it."""
+    match = _NAMED.fullmatch(text)
+    try:
+        if match is None or match[1] not in names:
+            return int(text, 0)
+        value = names[match[1]]
+        if match[2] is None:
+            return value
+        distance = int(match[3], 0)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a number nor a name with one") from None
+    return value + distance if match[2] == "+" else value - distance
 
 
 def _lay_out(source: _Source) -> list[int]:
@@ -204,7 +244,7 @@ def _lay_out(source: _Source) -> list[int]:
         for size in sizes:
             positions.append(positions[-1] + size)
         grown = [
-            max(size, len(_octets(statement, positions[at], source.labels, positions)))
+            max(size, len(_octets(statement, positions[at], source, positions)))
             for at, (size, statement) in enumerate(zip(sizes, source.statements, strict=True))
         ]
         if grown == sizes:
@@ -212,7 +252,7 @@ def _lay_out(source: _Source) -> list[int]:
         sizes = grown
 
 
-def _octets(statement: _Statement, at: int, labels: Mapping[str, int], positions: list[int]) -> bytes:
+def _octets(statement: _Statement, at: int, source: _Source, positions: list[int]) -> bytes:
     if statement.instruction is None:
         return statement.octets
     values, widths = [], []
@@ -222,25 +262,27 @@ def _octets(statement: _Statement, at: int, labels: Mapping[str, int], positions
             match = _WIDTH.fullmatch(operand)
             assert match is not None
             widths.append(int(match[2]) if match[2] else None)
-            values.append(_value(match[1], kind, at, labels, positions))
+            values.append(_value(match[1], kind, at, source, positions))
         return encode(statement.instruction, values, widths)
     except ValueError as error:
         raise AssemblyError(statement.line, str(error)) from error
 
 
-def _value(text: str, kind: str, at: int, labels: Mapping[str, int], positions: list[int]) -> int:
+def _value(text: str, kind: str, at: int, source: _Source, positions: list[int]) -> int:
     if kind == "r":
         if not re.fullmatch(r"r\d+", text):
             raise ValueError(f"{text!r} is no register")
         return int(text[1:])
-    if kind == "o" and text in labels:
-        return positions[labels[text]] - at
-    if kind == "o" and not text.startswith(("+", "-")):
-        raise ValueError(f"no label is called {text}")
-    value = int(text, 0)
-    if value >= 1 << 63 and kind != "o":
-        value -= 1 << 64
-    return value
+    if kind == "o":
+        if text in source.labels:
+            return positions[source.labels[text]] - at
+        if not text.startswith(("+", "-")):
+            raise ValueError(f"no label is called {text}")
+        return _evaluate(text, {})
+    value = _evaluate(text, source.names)
+    if not -(1 << 63) <= value < 1 << 64:
+        raise ValueError(f"{value} does not fit a register")
+    return value - (1 << 64) if value >= 1 << 63 else value
 
 
 def _entry(source: _Source, text: str, positions: list[int]) -> int:

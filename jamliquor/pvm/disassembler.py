@@ -6,18 +6,25 @@ do not exist, octets behind the operands) is written out as octets, with its mea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from jamliquor.pvm.assembler import assemble, encode, fewest_octets
 from jamliquor.pvm.opcodes import INSTRUCTIONS, Form
 from jamliquor.pvm.operands import Operands, decode
 from jamliquor.pvm.program import ProgramBlob, parse_program
 
-__all__ = ["disassemble"]
+__all__ = ["disassemble", "instruction_text"]
 
 _MAX_LISTED_JUMPS = 1 << 20
+_COMMENT_COLUMN = 44
 
 
-def disassemble(blob: bytes) -> str:
+def disassemble(blob: bytes, *, positions: bool = False, calls: Mapping[int, str] | None = None) -> str:
     """The text of a program blob, in the assembler's language.
+
+    Args:
+        positions: say the position of every instruction in a comment.
+        calls: names of host calls, for comments.
 
     Raises:
         InvalidProgram: the blob is no program.
@@ -25,13 +32,27 @@ def disassemble(blob: bytes) -> str:
     """
     program = parse_program(blob)
     text = _listing(program, all_widths=False)
-    if assemble(text) != blob:
-        # Distances that justify each other's length: say every length.
-        text = _listing(program, all_widths=True)
+    all_widths = assemble(text) != blob
+    if all_widths or positions or calls:
+        # Distances that justify each other's length need every length said.
+        text = _listing(program, all_widths=all_widths, positions=positions, calls=calls or {})
     return text
 
 
-def _listing(program: ProgramBlob, *, all_widths: bool) -> str:
+def instruction_text(program: ProgramBlob, at: int) -> str:
+    """The instruction that execution meets at ``at``, with jumps as distances; ``trap`` if none."""
+    if not program.is_opcode(at):
+        return "trap"
+    return _statement(program, at, at + 1 + program.skip(at), frozenset(), False)
+
+
+def _listing(
+    program: ProgramBlob,
+    *,
+    all_widths: bool,
+    positions: bool = False,
+    calls: Mapping[int, str] | None = None,
+) -> str:
     starts = [at for at in range(len(program.code)) if program.is_opcode(at)]
     labelled = _labelled(program, starts)
     lines = []
@@ -47,7 +68,12 @@ def _listing(program: ProgramBlob, *, all_widths: bool) -> str:
     for at, end in zip(starts, [*starts[1:], len(program.code)], strict=False):
         if at in labelled:
             lines.append(f"L{at:x}:")
-        lines.append("    " + _statement(program, at, end, labelled, all_widths))
+        line = "    " + _statement(program, at, end, labelled, all_widths)
+        notes = [str(at)] if positions else []
+        call = _call(decode(program, at))
+        if calls and call is not None and call in calls:
+            notes.append(calls[call])
+        lines.append(f"{line:<{_COMMENT_COLUMN}}; {' '.join(notes)}" if notes else line)
     return "\n".join(lines) + "\n"
 
 
@@ -59,6 +85,10 @@ def _labelled(program: ProgramBlob, starts: list[int]) -> frozenset[int]:
         if target is not None:
             targets.add(target)
     return frozenset(targets.intersection(starts))
+
+
+def _call(operands: Operands) -> int | None:
+    return operands.x if operands.instruction.name == "ecalli" else None
 
 
 def _target(operands: Operands) -> int | None:

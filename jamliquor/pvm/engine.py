@@ -11,11 +11,12 @@ import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from jamliquor._native import check, ffi, last_error, lib
+from jamliquor.errors import HostError
 from jamliquor.pvm.machine import REGISTERS, Access, ExitReason, Machine, Program, Segment
 from jamliquor.pvm.program import (
     INPUT_SIZE,
@@ -33,21 +34,21 @@ __all__ = [
     "Engine",
     "EngineCounters",
     "ExitReason",
-    "HostCall",
-    "Invocation",
     "Machine",
     "NativeEngine",
     "Program",
     "Segment",
-    "invoke",
     "load_standard",
-    "run_with_host",
 ]
 
 DEFAULT_CACHE: Final = 16 << 20
 """Bytes of decoded programs that an engine keeps by default."""
 DEFAULT_RESIDENT: Final = 24 << 20
 """Bytes of guest pages that a native engine keeps resident by default."""
+MAX_READ: Final = 32 << 20
+"""Most octets that :meth:`Machine.read` of a native engine copies."""
+MAX_DECODED: Final = 1 << 17
+"""Instructions of the largest program that a native engine keeps decoded."""
 DEFAULT_QUOTA: Final = 256 << 20
 """Bytes of a native engine's spill file by default."""
 
@@ -229,68 +230,6 @@ def _standard_memory(standard: StandardProgram, argument: bytes) -> tuple[Segmen
     )
 
 
-HostCall = Callable[[int, Machine], ExitReason | None]
-"""A context mutator: serves host call number *n* on the machine and returns None to continue, or
-HALT, PANIC or OUT_OF_GAS to end the invocation. It charges its gas itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """What an argument invocation returns.
-
-    Attributes:
-        gas_used: gas consumed, never more than was given.
-        output: the octets returned, or PANIC or OUT_OF_GAS.
-        machine: the machine as it ended; None where the program is invalid.
-    """
-
-    gas_used: int
-    output: bytes | ExitReason
-    machine: Machine | None
-
-
-def run_with_host(machine: Machine, host_call: HostCall) -> ExitReason:
-    """Run a machine to its end, serving its host calls: the function Ψ_H (section A.6)."""
-    while True:
-        reason = machine.run()
-        if reason is not ExitReason.HOST_CALL:
-            return reason
-        verdict = host_call(machine.exit_argument, machine)
-        if verdict is not None:
-            return verdict
-
-
-def invoke(
-    engine: Engine,
-    blob: bytes,
-    pc: int,
-    gas: int,
-    argument: bytes,
-    host_call: HostCall,
-    code_hash: bytes | None = None,
-) -> Invocation:
-    """Run a standard program on argument data: the function Ψ_M (section A.8).
-
-    Args:
-        engine, blob, argument, pc, gas, code_hash: as for :func:`load_standard`.
-        host_call: serves the host calls.
-
-    Raises:
-        HostError: this host failed; says nothing about the program.
-    """
-    machine = load_standard(engine, blob, argument, pc, gas, code_hash)
-    if machine is None:
-        return Invocation(0, ExitReason.PANIC, None)
-    reason = run_with_host(machine, host_call)
-    used = gas - max(machine.gas, 0)
-    if reason is ExitReason.OUT_OF_GAS:
-        return Invocation(used, ExitReason.OUT_OF_GAS, machine)
-    if reason is not ExitReason.HALT:
-        return Invocation(used, ExitReason.PANIC, machine)
-    output = machine.read(machine.get_register(7), machine.get_register(8))
-    return Invocation(used, output if output is not None else b"", machine)
-
-
 @dataclass(frozen=True, slots=True)
 class EngineCounters:
     """Guest memory of a native engine's machines.
@@ -319,6 +258,8 @@ class NativeEngine(Engine):
         spill_quota: bytes of that file.
         paged: walk page tables even where 4 GiB of address space can be reserved, as 32-bit hosts
             do.
+        max_decoded: programs of more instructions are decoded a piece at a time, when executed; at
+            most 2^17, the default.
     """
 
     def __init__(
@@ -329,8 +270,10 @@ class NativeEngine(Engine):
         spill_directory: str = "",
         spill_quota: int = DEFAULT_QUOTA,
         paged: bool = False,
+        max_decoded: int = MAX_DECODED,
     ) -> None:
         super().__init__(cache_size=cache_size)
+        self._max_decoded = max_decoded
         out = ffi.new("JamPvmEngine **")
         path = spill_directory.encode()
         check(lib.jam_pvm_engine_new(resident, path, len(path), spill_quota, paged, out))
@@ -346,7 +289,7 @@ class NativeEngine(Engine):
     def _decode(self, blob: bytes) -> Program | InvalidProgram:
         out = ffi.new("JamPvmProgram **")
         offset = ffi.new("uint64_t *")
-        if check(lib.jam_pvm_program_new(blob, len(blob), out, offset)):
+        if check(lib.jam_pvm_program_new(blob, len(blob), self._max_decoded, out, offset)):
             return InvalidProgram(last_error(), int(offset[0]))
         return _NativeProgram(ffi.gc(out[0], lib.jam_pvm_program_free))
 
@@ -445,7 +388,8 @@ class _NativeMachine:
         code = lib.jam_pvm_machine_run(self._handle)
         if code < 0:
             check(code)
-        return _EXITS[code]
+        reason: ExitReason = _EXITS[code]
+        return reason
 
     def read(self, address: int, length: int) -> bytes | None:
         if not length:
@@ -453,6 +397,8 @@ class _NativeMachine:
         if length > _PROBE and not self.is_readable(address, length):
             # A guest may ask for more than this host could allocate.
             return None
+        if length > MAX_READ:
+            raise HostError(f"{length} octets of guest memory are too many to copy at once")
         out = ffi.new("uint8_t[]", length)
         if check(lib.jam_pvm_machine_read(self._handle, address, out, length)):
             return None

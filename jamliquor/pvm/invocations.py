@@ -11,7 +11,7 @@ from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine, load_standard
-from jamliquor.pvm.host import table
+from jamliquor.pvm.host import describe, table
 from jamliquor.pvm.host.codes import MAX_GAS, OUT_OF_GAS, PANIC, WHAT
 from jamliquor.pvm.host.context import (
     AccumulateContext,
@@ -40,8 +40,6 @@ _HOST_CALL_GAS: Final = 10
 _ACCUMULATE_ENTRY: Final = 5
 _REFINE_ENTRY: Final = 0
 _OUTPUT_HASH: Final = 32
-_LOG_LIMIT: Final = 4096
-"""Octets of a log message, and of its target, that an observer is shown."""
 
 
 class HostCall(NamedTuple):
@@ -54,6 +52,9 @@ class HostCall(NamedTuple):
         result: register 7 after it; ``PANIC`` or ``OUT_OF_GAS`` if it ended the guest.
         gas: gas left after it.
         message: what a ``log`` call says: level, target and text; None for others.
+        shown: the arguments by name, with what they point to
+            (:func:`jamliquor.pvm.host.describe.arguments`).
+        delivered: what the call wrote to the guest's memory, if that is its purpose.
     """
 
     service: int | None
@@ -62,6 +63,8 @@ class HostCall(NamedTuple):
     result: int
     gas: int
     message: tuple[int, bytes, bytes] | None = None
+    shown: tuple[tuple[str, int | describe.Octets], ...] = ()
+    delivered: describe.Octets | None = None
 
 
 HostCallObserver = Callable[[HostCall], None]
@@ -291,10 +294,11 @@ def run_host_calls(
         if gas < 0:
             return WorkError.OUT_OF_GAS
         registers = machine.get_registers()
+        shown = () if observer is None else describe.arguments(number, machine, registers)
         handler = calls.get(number)
         result = WHAT if handler is None else handler(context, machine, registers)
         if observer is not None:
-            observer(_served(context.service, number, machine, registers, result))
+            observer(_served(context.service, number, machine, registers, result, shown))
         if result < 0:
             if result == PANIC:
                 return WorkError.PANIC
@@ -304,21 +308,20 @@ def run_host_calls(
 
 
 def _served(
-    service: int | None, number: int, machine: Machine, registers: Sequence[int], result: int
+    service: int | None,
+    number: int,
+    machine: Machine,
+    registers: Sequence[int],
+    result: int,
+    shown: tuple[tuple[str, int | describe.Octets], ...],
 ) -> HostCall:
-    arguments = tuple(registers[7:13])
-    message = _log_message(machine, arguments) if number == table.LOG else None
-    name = table.NAMES.get(number, str(number))
-    return HostCall(service, name, arguments, result, machine.gas, message)
-
-
-def _log_message(machine: Machine, arguments: Sequence[int]) -> tuple[int, bytes, bytes] | None:
-    """What a ``log`` call says (JIP-1), cut to a bearable length; None if it is not readable."""
-    level, target, target_size, text, text_size, _ = arguments
-    if not (machine.is_readable(target, target_size) and machine.is_readable(text, text_size)):
-        return None
-    parts = [
-        machine.read(address, min(size, _LOG_LIMIT)) or b""
-        for address, size in ((target, target_size), (text, text_size))
-    ]
-    return level, parts[0], parts[1]
+    return HostCall(
+        service,
+        table.NAMES.get(number, str(number)),
+        tuple(registers[7:13]),
+        result,
+        machine.gas,
+        describe.log_message(machine, registers) if number == table.LOG else None,
+        shown,
+        describe.delivered(number, machine, registers, result),
+    )

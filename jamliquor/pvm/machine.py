@@ -96,10 +96,20 @@ class Machine(Protocol):
         """
 
     def read(self, address: int, length: int) -> bytes | None:
-        """Octets of memory, or None if any of them is not readable."""
+        """Octets of memory, or None if any of them is not readable.
+
+        Guests name lengths up to 2^32: callers bound what they copy.
+
+        Raises:
+            HostError: this host's memory or quota is exhausted, or does not do for ``length``.
+        """
 
     def write(self, address: int, data: bytes) -> bool:
-        """Write to memory; false, and nothing written, if any octet is not writable."""
+        """Write to memory; false, and nothing written, if any octet is not writable.
+
+        Raises:
+            HostError: this host's memory or quota is exhausted.
+        """
 
     def is_readable(self, address: int, length: int) -> bool:
         """Whether a range, which may be empty, can be read."""

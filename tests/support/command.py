@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 COMMAND = (sys.executable, "-m", "jamliquor")
@@ -37,18 +37,26 @@ def run_on_terminal(
     columns: int = 80,
     when: Callable[[str], bool] = lambda seen: False,
     send: signal.Signals = signal.SIGINT,
+    answers: Sequence[tuple[str, str]] = (),
 ) -> Ran:
     """Run with a terminal for stderr and stdout; ``send`` a signal once ``when`` likes what is seen.
+
+    Each of ``answers`` is typed, with a line's end, when the text before it comes up.
 
     ``out`` holds everything that the terminal got; ``err`` is empty.
     """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)], stdin=slave, stdout=slave, stderr=slave, close_fds=True
+        [*COMMAND, *map(str, arguments)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
     )
     os.close(slave)
     seen, sent = "", False
+    waiting, answered = list(answers), 0
     while True:
         try:
             data = os.read(master, 4096)
@@ -57,6 +65,9 @@ def run_on_terminal(
         if not data:
             break
         seen += data.decode()
+        if waiting and waiting[0][0] in seen[answered:]:
+            answered = len(seen)
+            os.write(master, waiting.pop(0)[1].encode() + b"\n")
         if not sent and when(seen):
             process.send_signal(send)
             sent = True

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jamliquor.pvm.engine import Access, Engine, ExitReason, NativeEngine, Segment
-from jamliquor.pvm.program import InvalidProgram
-from jamliquor.pvm.reference import ReferenceEngine
+from jamliquor.pvm.engine import Access, Engine, ExitReason, Segment
+from tests.support.pvm import BACKENDS, compiled
 from tests.support.vectors import vectors
 
-BACKENDS: dict[str, Callable[[], Engine]] = {
-    "native": NativeEngine,
-    "paged": lambda: NativeEngine(paged=True),
-    "reference": ReferenceEngine,
-}
 STATUS = {
     "halt": ExitReason.HALT,
     "panic": ExitReason.PANIC,
@@ -34,10 +27,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.mark.parametrize("path", vectors("pvm/programs/*.json"))
 def test_program(engine: Engine, path: Path) -> None:
     case = json.loads(path.read_text())
-    program = engine.compile(bytes(case["program"]))
-    assert not isinstance(program, InvalidProgram)
     machine = engine.machine(
-        program,
+        compiled(engine, bytes(case["program"])),
         pc=case["initial-pc"],
         gas=case["initial-gas"],
         registers=case["initial-regs"],

@@ -12,6 +12,7 @@
 
 mod buffer;
 mod db;
+mod erasure;
 mod pvm;
 mod status;
 mod trie;
@@ -19,6 +20,7 @@ mod vrf;
 
 pub use buffer::*;
 pub use db::*;
+pub use erasure::*;
 pub use pvm::*;
 pub use status::*;
 pub use trie::*;

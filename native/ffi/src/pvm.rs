@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use jamliquor_pvm::{
-    Access, Control, Engine, HostFailure, Limits, PooledMachine, Program, RunState,
+    Access, Control, Engine, HostFailure, Limits, PooledMachine, Program, RunState, MAX_DECODED,
 };
 
 use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_HOST, JAM_OK};
@@ -55,7 +55,10 @@ const _: () = assert!(std::mem::size_of::<JamPvmState>() == std::mem::size_of::<
 
 impl From<HostFailure> for Failure {
     fn from(failure: HostFailure) -> Self {
-        Failure { code: JAM_ERR_HOST, message: failure.0 }
+        Failure {
+            code: JAM_ERR_HOST,
+            message: failure.0,
+        }
     }
 }
 
@@ -114,7 +117,12 @@ pub unsafe extern "C" fn jam_pvm_engine_new(
         let directory = std::str::from_utf8(directory)
             .map_err(|_| Failure::argument("the directory is not UTF-8"))?;
         let spill_directory = (!directory.is_empty()).then(|| PathBuf::from(directory));
-        let engine = Engine::new(Limits { resident, spill_directory, spill_quota: quota, paged });
+        let engine = Engine::new(Limits {
+            resident,
+            spill_directory,
+            spill_quota: quota,
+            paged,
+        });
         // SAFETY: the caller promises a writable pointer.
         unsafe { *out = Box::into_raw(Box::new(JamPvmEngine { engine })) };
         Ok(JAM_OK)
@@ -133,7 +141,12 @@ pub unsafe extern "C" fn jam_pvm_engine_counters(
     guard(|| {
         // SAFETY: the caller promises a live engine.
         let counters = unsafe { (*engine).engine.counters() };
-        let words = [counters.resident, counters.peak, counters.spilled, counters.restored];
+        let words = [
+            counters.resident,
+            counters.peak,
+            counters.spilled,
+            counters.restored,
+        ];
         // SAFETY: the caller promises four writable words.
         unsafe { out.cast::<[u64; 4]>().write_unaligned(words) };
         Ok(JAM_OK)
@@ -152,7 +165,8 @@ pub unsafe extern "C" fn jam_pvm_engine_free(engine: *mut JamPvmEngine) {
     }
 }
 
-/// Decodes a program blob. `JAM_PVM_INVALID`: it is none, `offset` is the byte that shows it, and
+/// Decodes a program blob, all at once if it has at most `max_decoded` instructions (0xffffffff:
+/// the core's own limit), else a piece at a time when executed. `JAM_PVM_INVALID`: it is none, `offset` is the byte that shows it, and
 /// `jam_last_error` says why.
 ///
 /// # Safety
@@ -161,14 +175,20 @@ pub unsafe extern "C" fn jam_pvm_engine_free(engine: *mut JamPvmEngine) {
 pub unsafe extern "C" fn jam_pvm_program_new(
     data: *const u8,
     len: usize,
+    max_decoded: u32,
     out: *mut *mut JamPvmProgram,
     offset: *mut u64,
 ) -> i32 {
     guard(|| {
         // SAFETY: passed on from this function's own contract.
-        match Program::decode(unsafe { bytes(data, len) }?) {
+        match Program::decode(
+            unsafe { bytes(data, len) }?,
+            MAX_DECODED.min(max_decoded as usize),
+        ) {
             Ok(program) => {
-                let program = Box::new(JamPvmProgram { program: Arc::new(program) });
+                let program = Box::new(JamPvmProgram {
+                    program: Arc::new(program),
+                });
                 // SAFETY: the caller promises a writable pointer.
                 unsafe { *out = Box::into_raw(program) };
                 Ok(JAM_OK)
@@ -176,7 +196,10 @@ pub unsafe extern "C" fn jam_pvm_program_new(
             Err(invalid) => {
                 // SAFETY: the caller promises a writable word.
                 unsafe { *offset = invalid.offset as u64 };
-                Err(Failure { code: JAM_PVM_INVALID, message: invalid.reason.to_owned() })
+                Err(Failure {
+                    code: JAM_PVM_INVALID,
+                    message: invalid.reason.to_owned(),
+                })
             }
         }
     })
@@ -220,7 +243,10 @@ pub unsafe extern "C" fn jam_pvm_machine_new(
         // SAFETY: the caller promises live handles.
         let (engine, program) = unsafe { (&(*engine).engine, &(*program).program) };
         let machine = engine.machine(Arc::clone(program), pc, gas)?;
-        let machine = JamPvmMachine { busy: AtomicBool::new(false), machine };
+        let machine = JamPvmMachine {
+            busy: AtomicBool::new(false),
+            machine,
+        };
         // SAFETY: the caller promises a writable pointer.
         unsafe { *out = Box::into_raw(Box::new(machine)) };
         Ok(JAM_OK)

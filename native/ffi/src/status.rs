@@ -24,7 +24,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn argument(message: impl Into<String>) -> Self {
-        Failure { code: JAM_ERR_ARGUMENT, message: message.into() }
+        Failure {
+            code: JAM_ERR_ARGUMENT,
+            message: message.into(),
+        }
     }
 }
 
@@ -39,7 +42,10 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<i32, Failure>) -> i32 {
                 .map(|text| (*text).to_owned())
                 .or_else(|| payload.downcast_ref::<String>().cloned())
                 .unwrap_or_else(|| "panic without a message".to_owned());
-            Failure { code: JAM_ERR_PANIC, message: text }
+            Failure {
+                code: JAM_ERR_PANIC,
+                message: text,
+            }
         }
     };
     LAST_ERROR.with(|slot| *slot.borrow_mut() = failure.message);

@@ -125,6 +125,33 @@ pub unsafe extern "C" fn jam_keccak_hash(data: *const u8, len: usize, out: *mut 
     })
 }
 
+/// Whether 32 bytes are an Ed25519 public key: `JAM_OK` or `JAM_BAD_SIGNATURE`.
+///
+/// # Safety
+/// `public_key` must be readable for 32 bytes.
+#[no_mangle]
+pub unsafe extern "C" fn jam_ed25519_key_check(public_key: *const u8) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let good = ed25519::is_key(unsafe { array(public_key) }?);
+        Ok(if good { JAM_OK } else { JAM_BAD_SIGNATURE })
+    })
+}
+
+/// Whether 32 bytes are a Bandersnatch public key, a point of the prime-order subgroup: `JAM_OK` or
+/// `JAM_BAD_SIGNATURE`.
+///
+/// # Safety
+/// `public_key` must be readable for 32 bytes.
+#[no_mangle]
+pub unsafe extern "C" fn jam_vrf_key_check(public_key: *const u8) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let good = bandersnatch::is_key(unsafe { array(public_key) }?);
+        Ok(if good { JAM_OK } else { JAM_BAD_SIGNATURE })
+    })
+}
+
 /// Verifies one Ed25519 signature by ZIP-215: `JAM_OK` or `JAM_BAD_SIGNATURE`.
 ///
 /// # Safety

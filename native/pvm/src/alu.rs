@@ -8,7 +8,9 @@ pub fn sext32(value: u64) -> u64 {
 
 #[inline(always)]
 pub fn div_u_32(a: u64, b: u64) -> u64 {
-    (a as u32).checked_div(b as u32).map_or(u64::MAX, |quotient| sext32(u64::from(quotient)))
+    (a as u32)
+        .checked_div(b as u32)
+        .map_or(u64::MAX, |quotient| sext32(u64::from(quotient)))
 }
 
 #[inline(always)]

@@ -1,5 +1,10 @@
 //! The program blob of section A.1: the function `deblob`, strict in every byte.
 
+use crate::opcode;
+
+/// Most octets between two opcodes that belong to the first.
+const MAX_SKIP: usize = 24;
+
 /// Why and where a blob is not the encoding of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidProgram {
@@ -33,7 +38,10 @@ impl<'a> Reader<'a> {
     fn take(&mut self, count: u64, reason: &'static str) -> Result<&'a [u8], InvalidProgram> {
         let left = self.data.len() - self.at;
         if count > left as u64 {
-            return Err(InvalidProgram { offset: self.data.len(), reason });
+            return Err(InvalidProgram {
+                offset: self.data.len(),
+                reason,
+            });
         }
         let start = self.at;
         self.at += count as usize;
@@ -42,27 +50,27 @@ impl<'a> Reader<'a> {
 
     /// A general natural (section C.1); only its shortest form is an encoding.
     fn natural(&mut self) -> Result<u64, InvalidProgram> {
-        const CUT: &str = "the blob ends inside a length";
-        let start = self.at;
-        let first = self.take(1, CUT)?[0];
+        const REASON: &str = "no natural in its shortest form";
+        let refused = InvalidProgram {
+            offset: self.at,
+            reason: REASON,
+        };
+        let first = self.take(1, REASON)?[0];
         let extra = first.leading_ones() as usize;
         let mut low = [0u8; 8];
-        low[..extra].copy_from_slice(self.take(extra as u64, CUT)?);
+        low[..extra].copy_from_slice(self.take(extra as u64, REASON).map_err(|_| refused)?);
         let low = u64::from_le_bytes(low);
-        if extra == 8 {
-            return if low >> 56 != 0 { Ok(low) } else { Err(overlong(start)) };
-        }
-        let high = u64::from(first) & (0x7f >> extra);
-        let value = high << (8 * extra) | low;
-        if extra > 0 && value >> (7 * extra) == 0 {
-            return Err(overlong(start));
-        }
-        Ok(value)
+        let (value, least) = if extra == 8 {
+            (low, 1 << 56)
+        } else {
+            let high = u64::from(first) & (0x7f >> extra);
+            (
+                high << (8 * extra) | low,
+                if extra > 0 { 1 << (7 * extra) } else { 0 },
+            )
+        };
+        (value >= least).then_some(value).ok_or(refused)
     }
-}
-
-fn overlong(offset: usize) -> InvalidProgram {
-    InvalidProgram { offset, reason: "a length is not encoded in its shortest form" }
 }
 
 impl<'a> Blob<'a> {
@@ -78,18 +86,33 @@ impl<'a> Blob<'a> {
         check_entries(jumps, jump_width, jumps_at)?;
         let code = reader.take(code_len, "the blob ends inside the instructions")?;
         if code.len() >= (u32::MAX / 2) as usize {
-            return Err(InvalidProgram { offset: reader.at, reason: "more than 2 GiB of code" });
+            return Err(InvalidProgram {
+                offset: reader.at,
+                reason: "more than 2 GiB of code",
+            });
         }
         let bitmask = reader.take(code_len.div_ceil(8), "the blob ends inside the bitmask")?;
         let used = code.len() % 8;
         if used != 0 && bitmask[bitmask.len() - 1] >> used != 0 {
             let offset = reader.at - 1;
-            return Err(InvalidProgram { offset, reason: "padding of the bitmask is not zero" });
+            return Err(InvalidProgram {
+                offset,
+                reason: "padding of the bitmask is not zero",
+            });
         }
         if reader.at != data.len() {
-            return Err(InvalidProgram { offset: reader.at, reason: "bytes after the bitmask" });
+            return Err(InvalidProgram {
+                offset: reader.at,
+                reason: "bytes after the bitmask",
+            });
         }
-        Ok(Blob { code, bitmask, jump_count, jump_width, jumps })
+        Ok(Blob {
+            code,
+            bitmask,
+            jump_count,
+            jump_width,
+            jumps,
+        })
     }
 
     /// Whether the bitmask marks octet `at` as an opcode; never past the code.
@@ -99,9 +122,22 @@ impl<'a> Blob<'a> {
 
     /// The paper's skip function: octets between this opcode and the next, at most 24.
     pub fn skip(&self, at: usize) -> usize {
-        (0..24)
+        (0..MAX_SKIP)
             .find(|skip| at + 1 + skip >= self.code.len() || self.is_opcode(at + 1 + skip))
-            .unwrap_or(24)
+            .unwrap_or(MAX_SKIP)
+    }
+
+    /// Whether a jump may lead to `position`: a valid opcode behind an instruction that ends a
+    /// basic block, or at the very beginning (section A.3).
+    pub fn is_block_start(&self, position: i64) -> bool {
+        let Ok(at) = usize::try_from(position) else {
+            return false;
+        };
+        if !self.is_opcode(at) || opcode::form(self.code[at]).is_none() {
+            return false;
+        }
+        let before = (1..=at.min(MAX_SKIP + 1)).find(|back| self.is_opcode(at - back));
+        at == 0 || before.is_some_and(|back| opcode::is_terminator(self.code[at - back]))
     }
 
     /// Entry `index` of the jump table, which must exist.
@@ -118,7 +154,11 @@ fn check_entries(jumps: &[u8], width: usize, start: usize) -> Result<(), Invalid
     if width <= 8 {
         return Ok(());
     }
-    match jumps.iter().enumerate().find(|(at, octet)| at % width >= 8 && **octet != 0) {
+    match jumps
+        .iter()
+        .enumerate()
+        .find(|(at, octet)| at % width >= 8 && **octet != 0)
+    {
         Some((at, _)) => Err(InvalidProgram {
             offset: start + at,
             reason: "a jump table entry exceeds 64 bits",

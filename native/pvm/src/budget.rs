@@ -89,9 +89,9 @@ impl Budget {
 
     /// Counts `len` more bytes if that stays within the cap.
     pub(crate) fn try_reserve(&self, len: usize) -> bool {
-        let counted = self
-            .resident
-            .fetch_update(Relaxed, Relaxed, |now| now.checked_add(len).filter(|&n| n <= self.cap));
+        let counted = self.resident.fetch_update(Relaxed, Relaxed, |now| {
+            now.checked_add(len).filter(|&n| n <= self.cap)
+        });
         if let Ok(before) = counted {
             self.peak.fetch_max(before + len, Relaxed);
         }
@@ -113,7 +113,9 @@ impl Budget {
     pub(crate) fn reserve_fixed(&self, len: usize) -> Result<(), HostFailure> {
         let allowance = self.cap / FIXED_SHARE;
         self.fixed
-            .fetch_update(Relaxed, Relaxed, |now| now.checked_add(len).filter(|&n| n <= allowance))
+            .fetch_update(Relaxed, Relaxed, |now| {
+                now.checked_add(len).filter(|&n| n <= allowance)
+            })
             .map(|_| ())
             .map_err(|_| HostFailure(format!("machines in flight need over {allowance} bytes")))
     }
@@ -141,9 +143,9 @@ impl Budget {
             }
             None => return Err(self.exhausted()),
         };
-        let result = self.file(&mut spill).and_then(|file| {
-            file.write_all_at(frame, u64::from(slot) * self.frame_len as u64)
-        });
+        let result = self
+            .file(&mut spill)
+            .and_then(|file| file.write_all_at(frame, u64::from(slot) * self.frame_len as u64));
         if let Err(error) = result {
             spill.free.push(slot);
             return Err(HostFailure(format!("spill file: {error}")));
@@ -169,7 +171,9 @@ impl Budget {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, SpillFile> {
         // A holder that panicked left at worst a slot unused.
-        self.spill.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.spill
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn file<'a>(&self, spill: &'a mut SpillFile) -> io::Result<&'a File> {
@@ -189,7 +193,12 @@ fn unlinked_file(directory: &Path) -> io::Result<File> {
     loop {
         let serial = SERIAL.fetch_add(1, Relaxed);
         let path = directory.join(format!(".pvm-spill-{}-{serial}", std::process::id()));
-        match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+        match OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+        {
             Ok(file) => {
                 std::fs::remove_file(&path)?;
                 return Ok(file);

@@ -1,16 +1,16 @@
 //! Where machines come from: one account of memory, and cleared memories kept for the next machine.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::budget::{Budget, Counters, HostFailure};
 use crate::machine::{Control, Machine};
 #[cfg(target_pointer_width = "64")]
 use crate::memory::FlatStore;
-use crate::memory::{Memory, PagedStore, PAGE_SIZE};
+use crate::memory::{Memory, PagedStore, Store};
 use crate::program::Program;
 
-/// Cleared memories kept; each costs address space and a few host pages.
+/// Cleared memories kept of a kind; each costs address space and a few host pages.
 const POOL: usize = 4;
 
 /// What an engine may use.
@@ -22,14 +22,18 @@ pub struct Limits {
     pub spill_directory: Option<PathBuf>,
     /// Bytes of that file.
     pub spill_quota: u64,
-    /// Walk tables even where 4 GiB of address space can be reserved.
+    /// Walk tables even where 4 GiB of address space can be reserved; a host that refuses the
+    /// reservation gets them anyway.
     pub paged: bool,
 }
+
+struct Pool<S: Store>(Mutex<Vec<Memory<S>>>);
 
 struct Shared {
     budget: Arc<Budget>,
     #[cfg(target_pointer_width = "64")]
-    flat: Option<Mutex<Vec<Memory<FlatStore>>>>,
+    flat: Option<Pool<FlatStore>>,
+    paged: Pool<PagedStore>,
 }
 
 /// Makes machines under common limits.
@@ -49,20 +53,52 @@ pub struct PooledMachine {
     shared: Arc<Shared>,
 }
 
+impl<S: Store> Pool<S> {
+    fn new() -> Self {
+        Pool(Mutex::default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Memory<S>>> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn take(&self, budget: &Arc<Budget>) -> Result<Memory<S>, HostFailure> {
+        let pooled = self.lock().pop();
+        match pooled {
+            Some(mut memory) => memory.open().map(|()| memory),
+            None => Memory::new(Arc::clone(budget)),
+        }
+    }
+
+    fn put(&self, mut memory: Memory<S>) {
+        memory.clear();
+        let mut pool = self.lock();
+        if pool.len() < POOL {
+            pool.push(memory);
+        }
+    }
+}
+
+/// Octets a slot of the spill file: the largest frame of any store.
+fn slot_len() -> usize {
+    #[cfg(target_pointer_width = "64")]
+    return FlatStore::frame_len();
+    #[cfg(not(target_pointer_width = "64"))]
+    PagedStore::frame_len()
+}
+
 impl Engine {
     pub fn new(limits: Limits) -> Engine {
-        #[cfg(target_pointer_width = "64")]
-        let frame_len = <FlatStore as crate::memory::Store>::frame_len();
-        #[cfg(not(target_pointer_width = "64"))]
-        let frame_len = PAGE_SIZE;
-        debug_assert!(frame_len >= PAGE_SIZE);
         let directory = limits.spill_directory.as_deref();
-        let budget = Budget::new(limits.resident, directory, limits.spill_quota, frame_len);
+        let budget = Budget::new(limits.resident, directory, limits.spill_quota, slot_len());
         Engine {
             shared: Arc::new(Shared {
                 budget: Arc::new(budget),
                 #[cfg(target_pointer_width = "64")]
-                flat: (!limits.paged).then(Mutex::default),
+                flat: (!limits.paged && FlatStore::new().is_ok()).then(Pool::new),
+                paged: Pool::new(),
             }),
         }
     }
@@ -78,24 +114,16 @@ impl Engine {
         pc: u64,
         gas: i64,
     ) -> Result<PooledMachine, HostFailure> {
-        let kind = self.shared.kind(program, pc, gas)?;
-        Ok(PooledMachine { kind: Some(kind), shared: Arc::clone(&self.shared) })
-    }
-}
-
-impl Shared {
-    fn kind(&self, program: Arc<Program>, pc: u64, gas: i64) -> Result<Kind, HostFailure> {
+        let shared = Arc::clone(&self.shared);
         #[cfg(target_pointer_width = "64")]
-        if let Some(pool) = &self.flat {
-            let pooled = pool.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
-            let memory = match pooled {
-                Some(mut memory) => memory.open().map(|()| memory)?,
-                None => Memory::new(Arc::clone(&self.budget))?,
-            };
-            return Ok(Kind::Flat(Machine::new(program, memory, pc, gas)));
+        if let Some(pool) = &shared.flat {
+            let memory = pool.take(&shared.budget)?;
+            let kind = Some(Kind::Flat(Machine::new(program, memory, pc, gas)));
+            return Ok(PooledMachine { kind, shared });
         }
-        let memory = Memory::new(Arc::clone(&self.budget))?;
-        Ok(Kind::Paged(Machine::new(program, memory, pc, gas)))
+        let memory = shared.paged.take(&shared.budget)?;
+        let kind = Some(Kind::Paged(Machine::new(program, memory, pc, gas)));
+        Ok(PooledMachine { kind, shared })
     }
 }
 
@@ -113,14 +141,15 @@ impl PooledMachine {
 
 impl Drop for PooledMachine {
     fn drop(&mut self) {
-        #[cfg(target_pointer_width = "64")]
-        if let (Some(Kind::Flat(machine)), Some(pool)) = (self.kind.take(), &self.shared.flat) {
-            let mut memory = machine.into_memory();
-            memory.clear();
-            let mut pool = pool.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if pool.len() < POOL {
-                pool.push(memory);
+        match self.kind.take() {
+            #[cfg(target_pointer_width = "64")]
+            Some(Kind::Flat(machine)) => {
+                if let Some(pool) = &self.shared.flat {
+                    pool.put(machine.into_memory());
+                }
             }
+            Some(Kind::Paged(machine)) => self.shared.paged.put(machine.into_memory()),
+            None => {}
         }
     }
 }

@@ -77,9 +77,10 @@ macro_rules! exec {
     (STORE_IMM_IND_U64, $op:expr) => {
         store!(u64, reg!($op.a).wrapping_add(imm!($op)), imm2!($op))
     };
-    (LOAD_IMM_JUMP, $op:expr) => {
-        { reg!($op.a) = imm!($op); jump!($op) }
-    };
+    (LOAD_IMM_JUMP, $op:expr) => {{
+        reg!($op.a) = imm!($op);
+        jump!($op)
+    }};
     (BRANCH_EQ_IMM, $op:expr) => {
         branch!($op, reg!($op.a) == imm!($op))
     };
@@ -228,10 +229,14 @@ macro_rules! exec {
         reg!($op.a) = $op.imm.wrapping_shr(reg!($op.b) as u32) as i64 as u64
     };
     (CMOV_IZ_IMM, $op:expr) => {
-        if reg!($op.b) == 0 { reg!($op.a) = imm!($op) }
+        if reg!($op.b) == 0 {
+            reg!($op.a) = imm!($op)
+        }
     };
     (CMOV_NZ_IMM, $op:expr) => {
-        if reg!($op.b) != 0 { reg!($op.a) = imm!($op) }
+        if reg!($op.b) != 0 {
+            reg!($op.a) = imm!($op)
+        }
     };
     (ADD_IMM_64, $op:expr) => {
         reg!($op.a) = reg!($op.b).wrapping_add(imm!($op))
@@ -267,10 +272,14 @@ macro_rules! exec {
         reg!($op.a) = imm!($op).rotate_right(reg!($op.b) as u32 % 64)
     };
     (ROT_R_32_IMM, $op:expr) => {
-        reg!($op.a) = sext32(u64::from((reg!($op.b) as u32).rotate_right($op.imm as u32 % 32)))
+        reg!($op.a) = sext32(u64::from(
+            (reg!($op.b) as u32).rotate_right($op.imm as u32 % 32),
+        ))
     };
     (ROT_R_32_IMM_ALT, $op:expr) => {
-        reg!($op.a) = sext32(u64::from(($op.imm as u32).rotate_right(reg!($op.b) as u32 % 32)))
+        reg!($op.a) = sext32(u64::from(
+            ($op.imm as u32).rotate_right(reg!($op.b) as u32 % 32),
+        ))
     };
     (BRANCH_EQ, $op:expr) => {
         branch!($op, reg!($op.a) == reg!($op.b))
@@ -290,13 +299,11 @@ macro_rules! exec {
     (BRANCH_GE_S, $op:expr) => {
         branch!($op, reg!($op.a) as i64 >= reg!($op.b) as i64)
     };
-    (LOAD_IMM_JUMP_IND, $op:expr) => {
-        {
-                let address = reg!($op.b).wrapping_add(imm2!($op));
-                reg!($op.a) = imm!($op);
-                dynamic_jump!(address)
-            }
-    };
+    (LOAD_IMM_JUMP_IND, $op:expr) => {{
+        let address = reg!($op.b).wrapping_add(imm2!($op));
+        reg!($op.a) = imm!($op);
+        dynamic_jump!(address)
+    }};
     (ADD_32, $op:expr) => {
         reg!($op.d) = sext32(reg!($op.a).wrapping_add(reg!($op.b)))
     };
@@ -319,10 +326,14 @@ macro_rules! exec {
         reg!($op.d) = rem_s_32(reg!($op.a), reg!($op.b))
     };
     (SHLO_L_32, $op:expr) => {
-        reg!($op.d) = sext32(u64::from((reg!($op.a) as u32).wrapping_shl(reg!($op.b) as u32)))
+        reg!($op.d) = sext32(u64::from(
+            (reg!($op.a) as u32).wrapping_shl(reg!($op.b) as u32),
+        ))
     };
     (SHLO_R_32, $op:expr) => {
-        reg!($op.d) = sext32(u64::from((reg!($op.a) as u32).wrapping_shr(reg!($op.b) as u32)))
+        reg!($op.d) = sext32(u64::from(
+            (reg!($op.a) as u32).wrapping_shr(reg!($op.b) as u32),
+        ))
     };
     (SHAR_R_32, $op:expr) => {
         reg!($op.d) = (reg!($op.a) as i32).wrapping_shr(reg!($op.b) as u32) as i64 as u64
@@ -382,22 +393,30 @@ macro_rules! exec {
         reg!($op.d) = u64::from((reg!($op.a) as i64) < reg!($op.b) as i64)
     };
     (CMOV_IZ, $op:expr) => {
-        if reg!($op.b) == 0 { reg!($op.d) = reg!($op.a) }
+        if reg!($op.b) == 0 {
+            reg!($op.d) = reg!($op.a)
+        }
     };
     (CMOV_NZ, $op:expr) => {
-        if reg!($op.b) != 0 { reg!($op.d) = reg!($op.a) }
+        if reg!($op.b) != 0 {
+            reg!($op.d) = reg!($op.a)
+        }
     };
     (ROT_L_64, $op:expr) => {
         reg!($op.d) = reg!($op.a).rotate_left(reg!($op.b) as u32 % 64)
     };
     (ROT_L_32, $op:expr) => {
-        reg!($op.d) = sext32(u64::from((reg!($op.a) as u32).rotate_left(reg!($op.b) as u32 % 32)))
+        reg!($op.d) = sext32(u64::from(
+            (reg!($op.a) as u32).rotate_left(reg!($op.b) as u32 % 32),
+        ))
     };
     (ROT_R_64, $op:expr) => {
         reg!($op.d) = reg!($op.a).rotate_right(reg!($op.b) as u32 % 64)
     };
     (ROT_R_32, $op:expr) => {
-        reg!($op.d) = sext32(u64::from((reg!($op.a) as u32).rotate_right(reg!($op.b) as u32 % 32)))
+        reg!($op.d) = sext32(u64::from(
+            (reg!($op.a) as u32).rotate_right(reg!($op.b) as u32 % 32),
+        ))
     };
     (AND_INV, $op:expr) => {
         reg!($op.d) = reg!($op.a) & !reg!($op.b)
@@ -449,6 +468,36 @@ macro_rules! instructions {
             REM_S_64 SHLO_L_64 SHLO_R_64 SHAR_R_64 AND XOR OR MUL_UPPER_S_S MUL_UPPER_U_U
             MUL_UPPER_S_U SET_LT_U SET_LT_S CMOV_IZ CMOV_NZ ROT_L_64 ROT_L_32 ROT_R_64
             ROT_R_32 AND_INV OR_INV XNOR MAX MAX_U MIN MIN_U;
+            LOAD_IND_U64__LOAD_IND_U64 = LOAD_IND_U64 + LOAD_IND_U64,
+            STORE_IND_U64__STORE_IND_U64 = STORE_IND_U64 + STORE_IND_U64,
+            LOAD_IND_U64__STORE_IND_U64 = LOAD_IND_U64 + STORE_IND_U64,
+            STORE_IND_U64__LOAD_IND_U64 = STORE_IND_U64 + LOAD_IND_U64,
+            LOAD_IND_U64__ADD_IMM_64 = LOAD_IND_U64 + ADD_IMM_64,
+            ADD_IMM_64__STORE_IND_U64 = ADD_IMM_64 + STORE_IND_U64,
+            LOAD_IMM__LOAD_IMM = LOAD_IMM + LOAD_IMM,
+            LOAD_IMM__JUMP = LOAD_IMM + JUMP,
+            LOAD_IND_U8__LOAD_IND_U8 = LOAD_IND_U8 + LOAD_IND_U8,
+            LOAD_IND_U8__BRANCH_NE_IMM = LOAD_IND_U8 + BRANCH_NE_IMM,
+            LOAD_IND_U8__BRANCH_EQ_IMM = LOAD_IND_U8 + BRANCH_EQ_IMM,
+            SHLO_L_IMM_64__SHLO_L_IMM_64 = SHLO_L_IMM_64 + SHLO_L_IMM_64,
+            SHLO_L_IMM_64__SHLO_R_IMM_64 = SHLO_L_IMM_64 + SHLO_R_IMM_64,
+            SHLO_L_IMM_64__SHAR_R_IMM_64 = SHLO_L_IMM_64 + SHAR_R_IMM_64,
+            SHLO_L_IMM_64__OR = SHLO_L_IMM_64 + OR,
+            OR__STORE_IND_U64 = OR + STORE_IND_U64,
+            AND_IMM__BRANCH_NE_IMM = AND_IMM + BRANCH_NE_IMM,
+            AND_IMM__BRANCH_EQ_IMM = AND_IMM + BRANCH_EQ_IMM,
+            MOVE_REG__MOVE_REG = MOVE_REG + MOVE_REG,
+            MOVE_REG__LOAD_IMM_JUMP = MOVE_REG + LOAD_IMM_JUMP,
+            ADD_IMM_64__ADD_IMM_64 = ADD_IMM_64 + ADD_IMM_64,
+            ADD_IMM_64__JUMP_IND = ADD_IMM_64 + JUMP_IND,
+            ADD_IMM_64__BRANCH_NE_IMM = ADD_IMM_64 + BRANCH_NE_IMM,
+            ADD_IMM_64__BRANCH_LT_U = ADD_IMM_64 + BRANCH_LT_U,
+            ADD_64__ADD_64 = ADD_64 + ADD_64,
+            ADD_64__LOAD_IND_U8 = ADD_64 + LOAD_IND_U8,
+            ADD_64__LOAD_IND_U64 = ADD_64 + LOAD_IND_U64,
+            ADD_64__STORE_IMM_IND_U8 = ADD_64 + STORE_IMM_IND_U8,
+            ADD_64__BRANCH_LT_U = ADD_64 + BRANCH_LT_U,
+            XOR__ROT_R_64_IMM = XOR + ROT_R_64_IMM,
         }
     };
 }

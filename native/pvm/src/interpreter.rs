@@ -6,12 +6,14 @@
 //! is exact to the instruction everywhere, at one subtraction a block.
 
 use crate::alu::*;
+use crate::decode::{Op, BAD_JUMP, LEAVE, OUT_OF_GAS};
 use crate::memory::{Memory, Store};
 use crate::opcode::*;
-use crate::program::{Op, Program, BAD_JUMP, OUT_OF_GAS};
+use crate::program::{Form, Listed, Program, Target};
+use crate::stream::{Piece, Streamed};
 
-/// Gas that an instruction costs which cannot access memory: it has been attempted, and section
-/// A.1 charges every attempt.
+/// Gas that an instruction costs which cannot access memory. The equation of section A.4 leaves
+/// gas alone, the text of A.1 charges every attempt; public chains charge it.
 const DENIED_GAS: i64 = 1;
 
 /// The address whose dynamic jump halts the machine.
@@ -28,6 +30,18 @@ pub(crate) enum Stop {
     Denied,
     /// The block entered costs more than the gas left, which is untouched.
     Short,
+    /// Execution goes on at this position, outside the operations at hand.
+    Leave(u32),
+}
+
+/// Why a run ended, and where.
+pub(crate) struct End {
+    pub stop: Stop,
+    /// Position of the instruction that stopped.
+    pub pc: u64,
+    /// Position behind it, after a host call, and the call's number.
+    pub next: u64,
+    pub call: u64,
 }
 
 /// What the loop works on.
@@ -38,25 +52,91 @@ pub(crate) struct Context<'a, S: Store> {
     pub memory: &'a mut Memory<S>,
 }
 
-/// Runs from the operation `start` and returns why and at which operation it stopped.
-pub(crate) fn execute<S: Store>(mut context: Context<'_, S>, start: usize) -> (Stop, usize) {
-    let program = context.program;
-    let (stop, index) = interpret(&program.ops, &mut context, start);
-    if stop != Stop::Short {
-        return (stop, index);
+impl End {
+    /// No instruction begins at `pc`, so that a trap is met there.
+    fn trap(pc: u64, gas: &mut i64) -> End {
+        *gas -= 1;
+        let stop = if *gas < 0 {
+            Stop::OutOfGas
+        } else {
+            Stop::Panic
+        };
+        End {
+            stop,
+            pc,
+            next: 0,
+            call: 0,
+        }
     }
-    let affordable = *context.gas as usize;
-    let mut part: Vec<Op> = program.ops[index..index + affordable].to_vec();
-    for (at, op) in part.iter_mut().enumerate() {
-        op.opcode = unfused(op.opcode);
-        op.cost = (affordable - at) as u32;
+
+    fn at(stop: Stop, ops: &[Op], index: usize, position: impl Fn(usize) -> u64) -> End {
+        let (next, call) = match stop {
+            Stop::HostCall => (position(index + 1), ops[index].imm as i64 as u64),
+            _ => (0, 0),
+        };
+        End {
+            stop,
+            pc: position(index),
+            next,
+            call,
+        }
     }
-    part.push(Op::of(OUT_OF_GAS, 0));
-    let (stop, offset) = interpret(&part, &mut context, 0);
+}
+
+/// Runs from the instruction at `pc`, with no less than no gas.
+pub(crate) fn execute<S: Store>(context: Context<'_, S>, pc: u64) -> End {
+    match &context.program.form {
+        Form::Listed(listed) => execute_listed(context, listed, pc),
+        Form::Streamed(streamed) => execute_streamed(context, streamed, pc),
+    }
+}
+
+fn execute_listed<S: Store>(mut context: Context<'_, S>, listed: &Listed, pc: u64) -> End {
+    let Some(start) = listed.index_of(pc) else {
+        return End::trap(pc, context.gas);
+    };
+    let (mut stop, mut index) = interpret(&listed.ops, &mut context, start);
+    if stop == Stop::Short {
+        let affordable = *context.gas as usize;
+        let mut part: Vec<Op> = listed.ops[index..index + affordable].to_vec();
+        for (at, op) in part.iter_mut().enumerate() {
+            op.opcode = unfused(op.opcode);
+            op.cost = (affordable - at) as u32;
+        }
+        part.push(Op::of(OUT_OF_GAS, 0));
+        let (end, offset) = interpret(&part, &mut context, 0);
+        (stop, index) = (end, index + offset);
+    }
     if stop == Stop::OutOfGas {
         *context.gas = -1;
     }
-    (stop, index + offset)
+    End::at(stop, &listed.ops, index, |index| listed.position(index))
+}
+
+fn execute_streamed<S: Store>(mut context: Context<'_, S>, streamed: &Streamed, pc: u64) -> End {
+    let mut piece = Piece::default();
+    let mut pc = pc;
+    loop {
+        if !streamed.decode(pc, *context.gas as u64, &mut piece) {
+            return End::trap(pc, context.gas);
+        }
+        match interpret(&piece.ops, &mut context, 0) {
+            (Stop::Leave(position), _) => pc = u64::from(position),
+            // A piece is cut to the gas, so this one is a single instruction without any.
+            (Stop::Short, _) => {
+                *context.gas = -1;
+                return End {
+                    stop: Stop::OutOfGas,
+                    pc,
+                    next: 0,
+                    call: 0,
+                };
+            }
+            (stop, index) => {
+                return End::at(stop, &piece.ops, index, |index| piece.position(index));
+            }
+        }
+    }
 }
 
 fn interpret<S: Store>(ops: &[Op], context: &mut Context<'_, S>, start: usize) -> (Stop, usize) {
@@ -156,9 +236,10 @@ fn interpret<S: Store>(ops: &[Op], context: &mut Context<'_, S>, start: usize) -
             ($address:expr) => {{
                 let address = $address as u32;
                 match program.dynamic_target(address) {
-                    Some(target) => enter!(unsafe { base.add(target) }),
-                    None if address == HALT_ADDRESS => break 'run Stop::Halt,
-                    None => break 'run Stop::Panic,
+                    Target::Op(target) => enter!(unsafe { base.add(target) }),
+                    Target::Position(position) => break 'run Stop::Leave(position),
+                    Target::Nowhere if address == HALT_ADDRESS => break 'run Stop::Halt,
+                    Target::Nowhere => break 'run Stop::Panic,
                 }
             }};
         }
@@ -182,6 +263,7 @@ fn interpret<S: Store>(ops: &[Op], context: &mut Context<'_, S>, start: usize) -
                     TRAP | BAD_JUMP => break 'run Stop::Panic,
                     ECALLI => break 'run Stop::HostCall,
                     OUT_OF_GAS => break 'run Stop::OutOfGas,
+                    LEAVE => break 'run Stop::Leave($op.ext),
                     // SAFETY: decoding makes no other operation.
                     _ => unsafe { std::hint::unreachable_unchecked() },
                 }

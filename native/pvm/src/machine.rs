@@ -68,16 +68,25 @@ pub struct Machine<S: Store> {
     program: Arc<Program>,
     state: Box<RunState>,
     memory: Memory<S>,
-    /// The operation behind the last host call.
-    resume: usize,
 }
 
 impl<S: Store> Machine<S> {
     /// A machine about to execute the instruction at `pc`, with registers zero.
     pub fn new(program: Arc<Program>, memory: Memory<S>, pc: u64, gas: i64) -> Self {
         let registers = [0; REGISTERS];
-        let state = RunState { registers, gas, pc, exit: FRESH, argument: 0, next_pc: pc };
-        Machine { program, state: Box::new(state), memory, resume: 0 }
+        let state = RunState {
+            registers,
+            gas,
+            pc,
+            exit: FRESH,
+            argument: 0,
+            next_pc: pc,
+        };
+        Machine {
+            program,
+            state: Box::new(state),
+            memory,
+        }
     }
 
     /// Ends the machine and hands its memory back.
@@ -85,38 +94,19 @@ impl<S: Store> Machine<S> {
         self.memory
     }
 
-    fn start(&self) -> Option<usize> {
-        if self.state.exit == ExitReason::HostCall as u64 {
-            Some(self.resume)
-        } else {
-            self.program.index_of(self.state.pc)
-        }
-    }
-
-    fn finish(&mut self, exit: ExitReason, argument: u64) -> ExitReason {
+    fn finish(&mut self, exit: ExitReason, argument: u64, next_pc: u64) -> ExitReason {
         self.state.exit = exit as u64;
         self.state.argument = argument;
-        self.state.next_pc = match exit {
-            ExitReason::Halt | ExitReason::Panic => 0,
-            ExitReason::HostCall => self.program.position(self.resume),
-            ExitReason::OutOfGas | ExitReason::Fault => self.state.pc,
-        };
+        self.state.next_pc = next_pc;
         exit
-    }
-
-    /// No instruction begins at the program counter: it behaves as a trap.
-    fn trap(&mut self) -> ExitReason {
-        self.state.gas -= 1;
-        if self.state.gas < 0 {
-            return self.finish(ExitReason::OutOfGas, 0);
-        }
-        self.finish(ExitReason::Panic, 0)
     }
 
     fn denied(&mut self) -> Result<ExitReason, HostFailure> {
         match self.memory.take_denied() {
-            Some(Denied::Fault(address)) => Ok(self.finish(ExitReason::Fault, u64::from(address))),
-            Some(Denied::Panic) | None => Ok(self.finish(ExitReason::Panic, 0)),
+            Some(Denied::Fault(address)) => {
+                Ok(self.finish(ExitReason::Fault, u64::from(address), self.state.pc))
+            }
+            Some(Denied::Panic) | None => Ok(self.finish(ExitReason::Panic, 0, 0)),
             Some(Denied::Host(failure)) => {
                 // Nothing was attempted.
                 self.state.gas += 1;
@@ -136,16 +126,11 @@ where
     }
 
     fn run(&mut self) -> Result<ExitReason, HostFailure> {
-        let Some(start) = self.start() else {
-            return if self.state.gas < 0 {
-                Ok(self.finish(ExitReason::OutOfGas, 0))
-            } else {
-                Ok(self.trap())
-            };
-        };
+        if self.state.exit == ExitReason::HostCall as u64 {
+            self.state.pc = self.state.next_pc;
+        }
         if self.state.gas < 0 {
-            self.state.pc = self.program.position(start);
-            return Ok(self.finish(ExitReason::OutOfGas, 0));
+            return Ok(self.finish(ExitReason::OutOfGas, 0, self.state.pc));
         }
         let context = Context {
             program: &self.program,
@@ -153,18 +138,15 @@ where
             gas: &mut self.state.gas,
             memory: &mut self.memory,
         };
-        let (stop, index) = execute(context, start);
-        self.state.pc = self.program.position(index);
-        match stop {
-            Stop::Halt => Ok(self.finish(ExitReason::Halt, 0)),
-            Stop::Panic => Ok(self.finish(ExitReason::Panic, 0)),
-            Stop::OutOfGas | Stop::Short => Ok(self.finish(ExitReason::OutOfGas, 0)),
-            Stop::HostCall => {
-                self.resume = index + 1;
-                let call = self.program.ops[index].imm as i64 as u64;
-                Ok(self.finish(ExitReason::HostCall, call))
-            }
+        let end = execute(context, self.state.pc);
+        self.state.pc = end.pc;
+        match end.stop {
+            Stop::Halt => Ok(self.finish(ExitReason::Halt, 0, 0)),
+            Stop::Panic => Ok(self.finish(ExitReason::Panic, 0, 0)),
+            Stop::OutOfGas => Ok(self.finish(ExitReason::OutOfGas, 0, end.pc)),
+            Stop::HostCall => Ok(self.finish(ExitReason::HostCall, end.call, end.next)),
             Stop::Denied => self.denied(),
+            Stop::Short | Stop::Leave(_) => unreachable!("resolved by execute"),
         }
     }
 

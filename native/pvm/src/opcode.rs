@@ -183,6 +183,38 @@ pub const MAX_U: u8 = 228;
 pub const MIN: u8 = 229;
 pub const MIN_U: u8 = 230;
 
+// Pairs of instructions that share a dispatch: opcodes that no program has.
+pub const LOAD_IND_U64__LOAD_IND_U64: u8 = 231;
+pub const STORE_IND_U64__STORE_IND_U64: u8 = 232;
+pub const LOAD_IND_U64__STORE_IND_U64: u8 = 233;
+pub const STORE_IND_U64__LOAD_IND_U64: u8 = 234;
+pub const LOAD_IND_U64__ADD_IMM_64: u8 = 235;
+pub const ADD_IMM_64__STORE_IND_U64: u8 = 236;
+pub const LOAD_IMM__LOAD_IMM: u8 = 237;
+pub const LOAD_IMM__JUMP: u8 = 238;
+pub const LOAD_IND_U8__LOAD_IND_U8: u8 = 239;
+pub const LOAD_IND_U8__BRANCH_NE_IMM: u8 = 240;
+pub const LOAD_IND_U8__BRANCH_EQ_IMM: u8 = 241;
+pub const SHLO_L_IMM_64__SHLO_L_IMM_64: u8 = 242;
+pub const SHLO_L_IMM_64__SHLO_R_IMM_64: u8 = 243;
+pub const SHLO_L_IMM_64__SHAR_R_IMM_64: u8 = 244;
+pub const SHLO_L_IMM_64__OR: u8 = 245;
+pub const OR__STORE_IND_U64: u8 = 246;
+pub const AND_IMM__BRANCH_NE_IMM: u8 = 247;
+pub const AND_IMM__BRANCH_EQ_IMM: u8 = 248;
+pub const MOVE_REG__MOVE_REG: u8 = 249;
+pub const MOVE_REG__LOAD_IMM_JUMP: u8 = 250;
+pub const ADD_IMM_64__ADD_IMM_64: u8 = 251;
+pub const ADD_IMM_64__JUMP_IND: u8 = 252;
+pub const ADD_IMM_64__BRANCH_NE_IMM: u8 = 253;
+pub const ADD_IMM_64__BRANCH_LT_U: u8 = 254;
+pub const ADD_64__ADD_64: u8 = 255;
+pub const ADD_64__LOAD_IND_U8: u8 = 181;
+pub const ADD_64__LOAD_IND_U64: u8 = 182;
+pub const ADD_64__STORE_IMM_IND_U8: u8 = 183;
+pub const ADD_64__BRANCH_LT_U: u8 = 184;
+pub const XOR__ROT_R_64_IMM: u8 = 185;
+
 /// The form of a valid opcode, or nothing: the paper's set *U*.
 pub const fn form(opcode: u8) -> Option<Form> {
     Some(match opcode {
@@ -214,4 +246,9 @@ pub const fn is_terminator(opcode: u8) -> bool {
             | BRANCH_EQ..=BRANCH_GE_S
             | LOAD_IMM_JUMP_IND
     )
+}
+
+/// Whether gas is counted up to this opcode: basic blocks, and host calls, which stop the run.
+pub const fn ends_block(opcode: u8) -> bool {
+    is_terminator(opcode) || opcode == ECALLI
 }

@@ -60,6 +60,11 @@ pub fn claimed_output(point: &[u8; POINT]) -> [u8; 32] {
     out
 }
 
+/// Whether the bytes are a point of the prime-order subgroup: only then can a signature ever hold.
+pub fn is_key(public: &[u8; POINT]) -> bool {
+    decode_point(public).is_some()
+}
+
 /// The 32-byte output of a signature, or nothing when it does not hold.
 ///
 /// Decides as the library's verifier does, by the same equations, with faster products.

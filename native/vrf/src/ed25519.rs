@@ -14,6 +14,11 @@ pub struct Item<'a> {
     pub signature: &'a [u8; 64],
 }
 
+/// Whether the bytes decode to a point, canonically or not: only then can a signature ever hold.
+pub fn is_key(public: &[u8; 32]) -> bool {
+    VerificationKey::try_from(*public).is_ok()
+}
+
 /// Whether one signature holds.
 pub fn verify(item: &Item) -> bool {
     VerificationKey::try_from(*item.public)

@@ -4,7 +4,6 @@
 //! protection rests on the table alone, because host pages may be larger than the guest's.
 
 use std::ptr::{null_mut, NonNull};
-use std::sync::OnceLock;
 
 use super::{Store, PAGES, PAGE_SHIFT, PAGE_SIZE, READABLE_NOW, WRITABLE_NOW};
 use crate::budget::HostFailure;
@@ -29,11 +28,20 @@ impl Mapping {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: an anonymous mapping at an address of the host's choice touches nothing else.
         let base = unsafe {
-            libc::mmap(null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+            libc::mmap(
+                null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                flags,
+                -1,
+                0,
+            )
         };
         if base == libc::MAP_FAILED {
             let error = std::io::Error::last_os_error();
-            return Err(HostFailure(format!("cannot reserve {len} bytes of address space: {error}")));
+            return Err(HostFailure(format!(
+                "cannot reserve {len} bytes of address space: {error}"
+            )));
         }
         // Huge pages would commit 2 MiB for one guest page. A host without them refuses: no matter.
         // SAFETY: the range is the mapping just made.
@@ -61,6 +69,17 @@ impl Drop for Mapping {
     }
 }
 
+/// Octets a host page, but no less than a guest page.
+#[cfg(not(test))]
+fn host_page() -> usize {
+    static HOST_PAGE: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *HOST_PAGE.get_or_init(|| {
+        // SAFETY: `sysconf` has no preconditions.
+        let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        usize::try_from(size).unwrap_or(PAGE_SIZE).max(PAGE_SIZE)
+    })
+}
+
 /// Reserved address space, one octet for each guest octet.
 pub struct FlatStore {
     space: Mapping,
@@ -82,21 +101,27 @@ unsafe impl Store for FlatStore {
 
     fn new() -> Result<Self, HostFailure> {
         let states = Mapping::new(PAGES as usize)?;
-        Ok(FlatStore { space: Mapping::new(SPACE)?, states, touched: [0; 4] })
+        Ok(FlatStore {
+            space: Mapping::new(SPACE)?,
+            states,
+            touched: [0; 4],
+        })
     }
 
     fn frame_len() -> usize {
-        static HOST_PAGE: OnceLock<usize> = OnceLock::new();
-        *HOST_PAGE.get_or_init(|| {
-            // SAFETY: `sysconf` has no preconditions.
-            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-            usize::try_from(size).unwrap_or(PAGE_SIZE).max(PAGE_SIZE)
-        })
+        // Tests pretend the larger pages that some boards have.
+        #[cfg(test)]
+        return 4 * PAGE_SIZE;
+        #[cfg(not(test))]
+        host_page()
     }
 
     #[inline(always)]
     fn view(&self) -> FlatView {
-        FlatView { space: self.space.base.as_ptr(), states: self.states.base.as_ptr() }
+        FlatView {
+            space: self.space.base.as_ptr(),
+            states: self.states.base.as_ptr(),
+        }
     }
 
     #[inline(always)]
@@ -122,7 +147,10 @@ unsafe impl Store for FlatStore {
             if state < WRITABLE_NOW || !inside {
                 return false;
             }
-            view.space.add(address as usize).cast::<[u8; N]>().write(octets);
+            view.space
+                .add(address as usize)
+                .cast::<[u8; N]>()
+                .write(octets);
             true
         }
     }
@@ -153,7 +181,8 @@ unsafe impl Store for FlatStore {
     }
 
     fn release(&mut self, frame: u32) {
-        self.space.discard(frame as usize * Self::frame_len(), Self::frame_len());
+        self.space
+            .discard(frame as usize * Self::frame_len(), Self::frame_len());
     }
 
     fn clear_states(&mut self) {

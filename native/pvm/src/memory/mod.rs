@@ -9,6 +9,8 @@
 #[cfg(target_pointer_width = "64")]
 mod flat;
 mod paged;
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -145,7 +147,12 @@ impl<S: Store> Memory<S> {
     }
 
     /// Sets the access of `count` pages from `first`, as far as they exist; contents stay.
-    pub fn set_access(&mut self, first: u32, count: u32, access: Access) -> Result<(), HostFailure> {
+    pub fn set_access(
+        &mut self,
+        first: u32,
+        count: u32,
+        access: Access,
+    ) -> Result<(), HostFailure> {
         let end = first.saturating_add(count).min(PAGES);
         for page in first.max(RESERVED_PAGES)..end {
             let state = self.store.state(page) & RESIDENT;
@@ -159,7 +166,12 @@ impl<S: Store> Memory<S> {
         let end = first.saturating_add(count).min(PAGES);
         let shift = Self::frame_shift();
         let (low, high) = (first >> shift, end.div_ceil(1 << shift));
-        let mut frames: Vec<u32> = self.resident.iter().chain(self.spilled.keys()).copied().collect();
+        let mut frames: Vec<u32> = self
+            .resident
+            .iter()
+            .chain(self.spilled.keys())
+            .copied()
+            .collect();
         frames.retain(|frame| (low..high).contains(frame));
         for frame in frames {
             let base = frame << shift;
@@ -205,11 +217,23 @@ impl<S: Store> Memory<S> {
         }
         let mut done = 0;
         while done < out.len() {
-            let part = self.piece(address as u32 + done as u32, out.len() - done)?;
-            out[done..done + part.len()].copy_from_slice(part);
-            done += part.len();
+            let at = address as u32 + done as u32;
+            let len = (S::frame_len() - at as usize % S::frame_len()).min(out.len() - done);
+            if self.is_untouched(at) {
+                // What was never written is zero; reading it should not make it resident.
+                out[done..done + len].fill(0);
+            } else {
+                out[done..done + len].copy_from_slice(self.piece(at, len)?);
+            }
+            done += len;
         }
         Ok(true)
+    }
+
+    fn is_untouched(&self, address: u32) -> bool {
+        let frame = (address >> PAGE_SHIFT) >> Self::frame_shift();
+        self.store.state(address >> PAGE_SHIFT) & RESIDENT == 0
+            && !self.spilled.contains_key(&frame)
     }
 
     /// Copies `data` to the guest if all of the range is writable; else nothing is written.
@@ -289,7 +313,9 @@ impl<S: Store> Memory<S> {
         self.demand(address, len, Access::Read)?;
         let mut octets = [0u8; 8];
         for (at, octet) in octets[..len as usize].iter_mut().enumerate() {
-            let part = self.piece(address.wrapping_add(at as u32), 1).map_err(Denied::Host)?;
+            let part = self
+                .piece(address.wrapping_add(at as u32), 1)
+                .map_err(Denied::Host)?;
             *octet = part[0];
         }
         Ok(u64::from_le_bytes(octets))
@@ -299,10 +325,13 @@ impl<S: Store> Memory<S> {
         self.demand(address, len, Access::Write)?;
         let octets = &value.to_le_bytes()[..len as usize];
         // Both frames first: the host may fail only while nothing is written yet.
-        self.piece(address.wrapping_add(len - 1), 1).map_err(Denied::Host)?;
+        self.piece(address.wrapping_add(len - 1), 1)
+            .map_err(Denied::Host)?;
         self.piece(address, 1).map_err(Denied::Host)?;
         for (at, octet) in octets.iter().enumerate() {
-            let part = self.piece(address.wrapping_add(at as u32), 1).map_err(Denied::Host)?;
+            let part = self
+                .piece(address.wrapping_add(at as u32), 1)
+                .map_err(Denied::Host)?;
             part[0] = *octet;
         }
         Ok(())
@@ -386,7 +415,9 @@ impl<S: Store> Memory<S> {
     }
 
     fn evict_oldest(&mut self) -> Result<(), HostFailure> {
-        let Some(frame) = self.resident.pop_front() else { return Ok(()) };
+        let Some(frame) = self.resident.pop_front() else {
+            return Ok(());
+        };
         match self.budget.spill(self.store.frame(frame)) {
             Ok(slot) => self.spilled.insert(frame, slot),
             Err(failure) => {

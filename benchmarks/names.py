@@ -1,0 +1,15 @@
+"""The benchmarks, in the order in which they run and are shown; each is a module beside this one."""
+
+from __future__ import annotations
+
+NAMES = (
+    "imports",
+    "full_spec",
+    "full_chain",
+    "crypto",
+    "pvm",
+    "trie",
+    "codec",
+    "startup",
+    "chapters",
+)
