@@ -12,4 +12,5 @@ NAMES = (
     "codec",
     "startup",
     "chapters",
+    "event_log",
 )

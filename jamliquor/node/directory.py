@@ -12,9 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from jamliquor.chain.record import BlockRecord
 from jamliquor.chain_spec import encode_params, params_of_spec
-from jamliquor.codec import codec
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError, StoreError
 from jamliquor.node.node import Node
@@ -26,7 +24,6 @@ from jamliquor.store.directory import DATABASE_FILE
 from jamliquor.store.disk import DiskStore
 from jamliquor.store.events import EventLog
 from jamliquor.store.window import DEFAULT_KEEP_STATES
-from jamliquor.types.header import Header
 
 EVENTS: Final = "events"
 CHAIN: Final = "chain.json"
@@ -127,25 +124,9 @@ class Directory:
         if genesis is None:
             raise StoreError(f"{self.folder}: was never filled; import a source that has a genesis")
         try:
-            self.store.initialise(_first(genesis), genesis.entries)
+            self.store.initialise(genesis.record(), genesis.entries)
         except ValueError as error:
-            raise StoreError(f"the genesis state: {error}") from None
-
-
-def _first(genesis: Genesis) -> BlockRecord:
-    try:
-        header = codec(Header, genesis.params).decode(genesis.header)
-    except DecodeError as error:
-        raise StoreError(f"the genesis header cannot be decoded: {error}") from None
-    return BlockRecord(
-        blake2b(genesis.header),
-        header.parent,
-        header.slot,
-        0,
-        genesis.state_root,
-        False,
-        genesis.header,
-    )
+            raise StoreError(f"the genesis: {error}") from None
 
 
 def _write_chain(path: Path, params: ChainParams, genesis: bytes) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from jamliquor.chain.record import BlockRecord
 from jamliquor.codec import codec
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.conformance.cursor import unreadable
@@ -40,6 +41,17 @@ class Genesis(NamedTuple):
     header: bytes
     state_root: bytes
     entries: Iterable[tuple[bytes, bytes]]
+
+    def record(self) -> BlockRecord:
+        """The record of the first block.
+
+        Raises:
+            DecodeError: the header cannot be decoded.
+        """
+        header = codec(Header, self.params).decode(self.header)
+        return BlockRecord(
+            blake2b(self.header), header.parent, header.slot, 0, self.state_root, False, self.header
+        )
 
 
 class Sent(NamedTuple):
