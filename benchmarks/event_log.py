@@ -44,12 +44,13 @@ def run(options: Options) -> Iterator[Figure]:
 def _instructions(log: bool, blocks: int) -> int:
     """Instructions of a process that imports so many blocks."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "events" if log else None
-        code = f"from benchmarks.event_log import import_blocks as go; go({_literal(place)}, {blocks})"
-        command = [sys.executable, "-c", code]
-        subprocess.run(command, check=True, cwd=ROOT)
+        place = f"{folder}/events" if log else None
+        code = "from benchmarks.event_log import import_blocks as go; go({!r}, {})"
+        # Once beforehand without a log, so that no module has to be compiled and the log is new.
+        subprocess.run([sys.executable, "-c", code.format(None, 1)], check=True, cwd=ROOT)
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
         done = subprocess.run(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", *command],
+            [*tool, sys.executable, "-c", code.format(place, blocks)],
             check=True,
             cwd=ROOT,
             capture_output=True,
@@ -59,10 +60,6 @@ def _instructions(log: bool, blocks: int) -> int:
     found = _COLLECTED.search(done.stderr)
     assert found is not None, "callgrind ends with the number of instructions"
     return int(found[1])
-
-
-def _literal(place: Path | None) -> str:
-    return "None" if place is None else repr(str(place))
 
 
 def import_blocks(folder: Path | str | None, count: int) -> None:

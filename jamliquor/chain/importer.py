@@ -28,7 +28,6 @@ class Imported(NamedTuple):
     """A block that was accepted, and the state after it.
 
     Attributes:
-        ticketed: whether a ticket sealed it, rather than a fallback key (section 6.4).
         header: the header's encoding.
     """
 
@@ -37,8 +36,12 @@ class Imported(NamedTuple):
     root: bytes
     state: State
     parent: bytes
-    ticketed: bool
     header: bytes
+
+    @property
+    def ticketed(self) -> bool:
+        """Whether a ticket sealed it, rather than a fallback key (section 6.4)."""
+        return isinstance(self.state.component(keys.SAFROLE).sealing_keys, TicketKeys)
 
 
 class States(Protocol):
@@ -181,14 +184,12 @@ class Importer:
         )
         self._ancestry.add(encoded.hash, header.slot, header.parent)
         self._keep(encoded.hash, posterior)
-        sealing_keys = posterior.component(keys.SAFROLE).sealing_keys
         return Imported(
             encoded.hash,
             header.slot,
             posterior.root,
             posterior,
             header.parent,
-            isinstance(sealing_keys, TicketKeys),
             encoded.unsigned + header.seal,
         )
 
