@@ -38,7 +38,7 @@ DEFAULT_FILE_CACHE_BYTES: Final = 4 << 20
 _GROUP_BYTES: Final = 32 << 20
 
 # A load commits after this many bytes of entries: bounds its memory, and the times pages are rewritten.
-_LOAD_BYTES: Final = 4 << 20
+_LOAD_BYTES: Final = 2 << 20
 
 _FORMAT, _READY, _GENESIS = b"format", b"ready", b"genesis"
 _HEAD, _FINALISED, _BASE = b"head", b"finalised", b"base"
