@@ -251,6 +251,7 @@ class DiskStore:
         Returns a sentence for each thing that is damaged, at most ``limit``; the time it takes grows
         with the size on disk.
         """
+        self.sync()
         return self._database.verify(limit)
 
     def close(self) -> None:
@@ -263,7 +264,14 @@ class DiskStore:
 
     def _open(self) -> Database:
         cache_bytes, file_cache_bytes, trial = self._opening
-        return Database(self._directory.database, cache_bytes, file_cache_bytes, trial)
+        path = self._directory.database
+        if not path.exists():
+            # A file whose making was interrupted never gets the name of a database.
+            draft = self._directory.draft()
+            Database(draft, cache_bytes, file_cache_bytes, Trial()).close()
+            draft.rename(path)
+            self._directory.sync()
+        return Database(path, cache_bytes, file_cache_bytes, trial)
 
     def _check_chain(self, genesis: bytes | None) -> None:
         """Refuse a directory that is not of this version and chain."""

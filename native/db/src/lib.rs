@@ -248,7 +248,8 @@ impl Db {
         })
     }
 
-    /// Looks at everything; gives a sentence for each thing that is damaged, at most `most`.
+    /// Looks at everything; gives a sentence for each thing that is damaged, at most `most`. The last
+    /// commit must have been durable: the file is read anew.
     pub fn verify(&self, most: usize) -> Result<Vec<String>, DbError> {
         let mut found = Vec::new();
         self.shared.exclusive(|database| {
