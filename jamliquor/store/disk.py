@@ -34,6 +34,8 @@ FORMAT: Final = b"1"
 DEFAULT_CACHE_BYTES: Final = 8 << 20
 DEFAULT_FILE_CACHE_BYTES: Final = 4 << 20
 
+DEFAULT_STRIDE: Final = 8
+
 # Writes that are not durable hold back the space they free, so they are synced after this many bytes.
 _GROUP_BYTES: Final = 32 << 20
 
@@ -76,7 +78,7 @@ class DiskStore:
         *,
         genesis: bytes | None = None,
         keep_states: int = DEFAULT_KEEP_STATES,
-        stride: int = 1,
+        stride: int = DEFAULT_STRIDE,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         file_cache_bytes: int = DEFAULT_FILE_CACHE_BYTES,
         trial: Trial = Trial(),  # noqa: B008 (a frozen value)

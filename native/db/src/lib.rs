@@ -44,6 +44,9 @@ const VALUE_MARK: u8 = 0xff;
 /// Row of the meta table that holds what the base is, beside its pages and values.
 const ANCHOR: &[u8] = b"anchor";
 
+/// Key and value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
 /// A database failed; a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DbError(pub String);
@@ -159,7 +162,7 @@ impl Db {
         end: &[u8],
         most: usize,
         bytes: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DbError> {
+    ) -> Result<Vec<Row>, DbError> {
         let mut rows = Vec::new();
         let mut size = 0;
         if first >= end {
