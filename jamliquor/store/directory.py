@@ -10,6 +10,7 @@ from typing import IO
 from jamliquor.errors import StoreError
 
 DATABASE_FILE = "chain.db"
+DRAFT_FILE = "chain.db.new"
 LOCK_FILE = "lock"
 
 _BLOCK_BYTES = 512
@@ -39,6 +40,12 @@ class Directory:
     def database(self) -> Path:
         """The file of the database."""
         return self.path / DATABASE_FILE
+
+    def draft(self) -> Path:
+        """Where to make a new database file; what was left there is removed."""
+        draft = self.path / DRAFT_FILE
+        draft.unlink(missing_ok=True)
+        return draft
 
     @property
     def size(self) -> int:

@@ -34,11 +34,13 @@ FORMAT: Final = b"1"
 DEFAULT_CACHE_BYTES: Final = 8 << 20
 DEFAULT_FILE_CACHE_BYTES: Final = 4 << 20
 
+DEFAULT_STRIDE: Final = 8
+
 # Writes that are not durable hold back the space they free, so they are synced after this many bytes.
 _GROUP_BYTES: Final = 32 << 20
 
 # A load commits after this many bytes of entries: bounds its memory, and the times pages are rewritten.
-_LOAD_BYTES: Final = 4 << 20
+_LOAD_BYTES: Final = 2 << 20
 
 _FORMAT, _READY, _GENESIS = b"format", b"ready", b"genesis"
 _HEAD, _FINALISED, _BASE = b"head", b"finalised", b"base"
@@ -76,7 +78,7 @@ class DiskStore:
         *,
         genesis: bytes | None = None,
         keep_states: int = DEFAULT_KEEP_STATES,
-        stride: int = 1,
+        stride: int = DEFAULT_STRIDE,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         file_cache_bytes: int = DEFAULT_FILE_CACHE_BYTES,
         trial: Trial = Trial(),  # noqa: B008 (a frozen value)
@@ -251,6 +253,7 @@ class DiskStore:
         Returns a sentence for each thing that is damaged, at most ``limit``; the time it takes grows
         with the size on disk.
         """
+        self.sync()
         return self._database.verify(limit)
 
     def close(self) -> None:
@@ -266,7 +269,14 @@ class DiskStore:
 
     def _open(self) -> Database:
         cache_bytes, file_cache_bytes, trial = self._opening
-        return Database(self._directory.database, cache_bytes, file_cache_bytes, trial)
+        path = self._directory.database
+        if not path.exists():
+            # A file whose making was interrupted never gets the name of a database.
+            draft = self._directory.draft()
+            Database(draft, cache_bytes, file_cache_bytes, Trial()).close()
+            draft.rename(path)
+            self._directory.sync()
+        return Database(path, cache_bytes, file_cache_bytes, trial)
 
     def _check_chain(self, genesis: bytes | None) -> None:
         """Refuse a directory that is not of this version and chain."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from jamliquor._native import check, ffi, lib
+from jamliquor.errors import HostError
 from jamliquor.state.trie import KEY_BYTES, Trie
+from jamliquor.store._db import Database, Trial
 from tests.support.naive_trie import NaiveTrie
 
 # Keys from few bytes at few places: long shared beginnings, and the same key again and again.
@@ -88,6 +92,96 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+
+
+class StoredHistories(Histories):
+    """The same with tries that lie in a database, whose base moves on, behind a tiny cache."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.database = self._opened()
+        self.lines: dict[int, set[int]] = {}
+        self.base: Trie | None = None
+
+    def _opened(self) -> Database:
+        return Database(Path(self.folder.name) / "chain.db", 1500, 1 << 16, Trial())
+
+    def teardown(self) -> None:
+        self.database.close()
+        self.folder.cleanup()
+
+    def _lives(self, pair: Pair) -> bool:
+        return self.base is None or id(self.base) in self.lines[id(pair[0])]
+
+    def _descended(self, parent: Trie, native: Trie, naive: NaiveTrie) -> Pair:
+        self.lines[id(native)] = self.lines.get(id(parent), set()) | {id(native)}
+        return self._known(native, naive)
+
+    @initialize(target=Histories.pairs, entries=st.dictionaries(_keys, _values, max_size=12))
+    def start(self, entries: dict[bytes, bytes]) -> Pair:
+        empty = self.database.base()
+        return self._descended(empty, empty.apply(entries), NaiveTrie(entries))
+
+    @rule(target=Histories.pairs, pair=Histories.pairs, changes=_changes)
+    def child(self, pair: Pair, changes: dict[bytes, bytes | None]) -> Pair:
+        assume(self._lives(pair))
+        return self._descended(pair[0], pair[0].apply(changes), pair[1].apply(changes))
+
+    @rule(target=Histories.pairs, pair=Histories.pairs, data=st.data())
+    def child_without_some(self, pair: Pair, data: st.DataObject) -> Pair:
+        present = sorted(pair[1].entries)
+        chosen = data.draw(st.sets(st.sampled_from(present))) if present else set()
+        return self.child(pair, dict.fromkeys(chosen, None))
+
+    @rule(pair=Histories.pairs)
+    def move_base(self, pair: Pair) -> None:
+        assume(self._lives(pair))
+        self.database.commit([], pair[0], durable=False)
+        self.base = pair[0]
+        assert self.database.base() == pair[0]
+        assert list(self.database.base().items()) == list(pair[1].entries.items())
+
+    @rule(target=Histories.pairs)
+    def open_again(self) -> Pair:
+        assume(self.base is not None)
+        naive = next(naive for native, naive, _ in self.seen if native is self.base)
+        self.database.commit([], durable=True)
+        assert self.database.verify(9) == []
+        self.database.close()
+        self.database = self._opened()
+        self.base = self.database.base()
+        return self._descended(self.base, self.base, naive)
+
+    @rule(pair=Histories.pairs, keys=st.lists(_keys, max_size=5))
+    def look_up(self, pair: Pair, keys: list[bytes]) -> None:
+        assume(self._lives(pair))
+        super().look_up(pair, keys)
+
+    @rule(pair=Histories.pairs, start=_keys, cut=st.integers(0, KEY_BYTES), limit=st.integers(0, 4))
+    def list_entries(self, pair: Pair, start: bytes, cut: int, limit: int) -> None:
+        assume(self._lives(pair))
+        super().list_entries(pair, start, cut, limit)
+
+    @rule(a=Histories.pairs, b=Histories.pairs)
+    def compare(self, a: Pair, b: Pair) -> None:
+        assume(self._lives(a) and self._lives(b))
+        super().compare(a, b)
+
+    @invariant()
+    def every_state_ever_made_stays_as_it_was(self) -> None:
+        """Those that the base left behind may say so instead."""
+        for native, naive, root in self.seen:
+            assert native.root == root
+            assert len(native) == len(naive)
+            try:
+                assert list(native.items()) == list(naive.entries.items())
+            except HostError:
+                assert not self._lives((native, naive))
+
+
+TestStoredHistories = StoredHistories.TestCase
+TestStoredHistories.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 
 
 @settings(deadline=None)

@@ -96,9 +96,19 @@ impl StorageBackend for WatchedFile {
         self.inner.read(offset, out)
     }
 
+    /// The database takes for granted that the file is never shorter than its header says, so the
+    /// disk must learn of a growth before it gets the header, and of a shrinking after it.
     fn set_len(&self, len: u64) -> Result<()> {
+        let grows = len > self.inner.len()?;
+        if !grows {
+            self.sync_data()?;
+        }
         self.change(b'L', len, &[])?;
-        self.inner.set_len(len)
+        self.inner.set_len(len)?;
+        if grows {
+            self.sync_data()?;
+        }
+        Ok(())
     }
 
     fn sync_data(&self) -> Result<()> {

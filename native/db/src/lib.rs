@@ -24,22 +24,28 @@ use crate::rows::unseal;
 pub use crate::file::Trial;
 pub use crate::rows::{decode_writes, Write};
 
-/// Tables by number. The last two belong to the base and are written only by moving it.
-const TABLES: [TableDefinition<'static, &[u8], &[u8]>; 7] = [
+/// Tables by number. The last one is the base and is written only by moving it: pages by their place,
+/// values by their key and [`VALUE_MARK`]. In this order a value stands near the page that names it,
+/// so that both are often found by one read of the disk, and changed by one write.
+const TABLES: [TableDefinition<'static, &[u8], &[u8]>; 6] = [
     TableDefinition::new("meta"),
     TableDefinition::new("records"),
     TableDefinition::new("slots"),
     TableDefinition::new("blocks"),
     TableDefinition::new("changes"),
-    TableDefinition::new("pages"),
-    TableDefinition::new("values"),
+    TableDefinition::new("state"),
 ];
 const META: u8 = 0;
-const PAGES: u8 = 5;
-const VALUES: u8 = 6;
+const STATE: u8 = 5;
+
+/// What follows the key of a value; no page has so large a level there.
+const VALUE_MARK: u8 = 0xff;
 
 /// Row of the meta table that holds what the base is, beside its pages and values.
 const ANCHOR: &[u8] = b"anchor";
+
+/// Key and value.
+pub type Row = (Vec<u8>, Vec<u8>);
 
 /// A database failed; a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +162,7 @@ impl Db {
         end: &[u8],
         most: usize,
         bytes: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DbError> {
+    ) -> Result<Vec<Row>, DbError> {
         let mut rows = Vec::new();
         let mut size = 0;
         if first >= end {
@@ -245,7 +251,8 @@ impl Db {
         })
     }
 
-    /// Looks at everything; gives a sentence for each thing that is damaged, at most `most`.
+    /// Looks at everything; gives a sentence for each thing that is damaged, at most `most`. The last
+    /// commit must have been durable: the file is read anew.
     pub fn verify(&self, most: usize) -> Result<Vec<String>, DbError> {
         let mut found = Vec::new();
         self.shared.exclusive(|database| {
@@ -257,7 +264,7 @@ impl Db {
             Ok(())
         })?;
         self.shared.read(|database| {
-            for table in 0..PAGES {
+            for table in 0..STATE {
                 rows::verify(database, table, &mut found, most)?;
             }
             Ok(())
@@ -377,7 +384,7 @@ impl Source for Shared {
         count(&self.counts.page_misses);
         count(&self.counts.missed);
         let missing = SourceError::Page(*place);
-        let bytes = self.get(PAGES, &place.to_bytes()).map_err(host)?;
+        let bytes = self.get(STATE, &place.to_bytes()).map_err(host)?;
         let bytes = bytes.ok_or(missing.clone())?;
         let page = Arc::new(Page::from_bytes(&bytes, place).ok_or(missing)?);
         self.cache().put(name, Item::Page(Arc::clone(&page)));
@@ -392,12 +399,8 @@ impl Source for Shared {
         }
         count(&self.counts.missed);
         let missing = SourceError::Value(*key);
-        let mut entry = key.to_vec();
-        entry.extend(
-            self.get(VALUES, key)
-                .map_err(host)?
-                .ok_or(missing.clone())?,
-        );
+        let value = self.get(STATE, &rows::value_key(key)).map_err(host)?;
+        let entry = [&key[..], &value.ok_or(missing.clone())?].concat();
         let leaf = Leaf::from_bytes(&entry).ok_or(missing)?;
         self.cache().put(name, Item::Value(leaf.clone()));
         Ok(leaf)

@@ -1,10 +1,10 @@
 //! Rows of tables: their encoding in a batch, their checksums, their way into a transaction.
 
 use blake2b_simd::Params;
-use jamliquor_trie::{Advance, Trie};
+use jamliquor_trie::{Advance, Key, Leaf, Page, Trie};
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
-use crate::{definition, DbError, ANCHOR, META, PAGES, TABLES, VALUES};
+use crate::{definition, DbError, ANCHOR, META, STATE, TABLES, VALUE_MARK};
 
 const CHECKSUM_BYTES: usize = 8;
 
@@ -35,7 +35,7 @@ pub fn decode_writes(mut batch: &[u8]) -> Option<Vec<Write<'_>>> {
                 (Some(value), rest)
             }
         };
-        if table >= PAGES {
+        if table >= STATE {
             return None;
         }
         writes.push(Write { table, key, value });
@@ -83,7 +83,7 @@ fn row_name(table: u8, key: &[u8]) -> String {
 
 /// Puts changes of rows into a transaction.
 pub fn write(writing: &WriteTransaction, writes: &[Write<'_>]) -> Result<(), DbError> {
-    for table in 0..PAGES {
+    for table in 0..STATE {
         let mut own = writes
             .iter()
             .filter(|write| write.table == table)
@@ -106,32 +106,35 @@ pub fn write(writing: &WriteTransaction, writes: &[Write<'_>]) -> Result<(), DbE
     Ok(())
 }
 
+/// Key of the row of a value.
+pub fn value_key(key: &Key) -> Vec<u8> {
+    [&key[..], &[VALUE_MARK]].concat()
+}
+
 /// Puts a move of the base to `trie` into a transaction.
 pub fn write_advance(
     writing: &WriteTransaction,
     advance: &Advance,
     trie: &Trie,
 ) -> Result<(), DbError> {
-    let mut pages = writing.open_table(definition(PAGES)?)?;
-    for (place, page) in &advance.pages {
-        let key = place.to_bytes();
-        match page {
-            Some(page) => {
-                pages.insert(&key[..], &seal(PAGES, &key, page.bytes())[..])?;
+    let pages = advance.pages.iter().map(|(place, page)| {
+        let bytes = page.as_ref().map(Page::bytes);
+        (place.to_bytes(), bytes)
+    });
+    let values = advance.values.iter().map(|(key, value)| {
+        let bytes = value.as_ref().map(Leaf::value);
+        (value_key(key), bytes)
+    });
+    let mut all: Vec<(Vec<u8>, Option<&[u8]>)> = pages.chain(values).collect();
+    all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let mut rows = writing.open_table(definition(STATE)?)?;
+    for (key, bytes) in all {
+        match bytes {
+            Some(bytes) => {
+                rows.insert(&key[..], &seal(STATE, &key, bytes)[..])?;
             }
             None => {
-                pages.remove(&key[..])?;
-            }
-        }
-    }
-    let mut values = writing.open_table(definition(VALUES)?)?;
-    for (key, value) in &advance.values {
-        match value {
-            Some(leaf) => {
-                values.insert(&key[..], &seal(VALUES, key, leaf.value())[..])?;
-            }
-            None => {
-                values.remove(&key[..])?;
+                rows.remove(&key[..])?;
             }
         }
     }

@@ -242,7 +242,8 @@ pub unsafe extern "C" fn jam_db_compact(db: *const JamDb) -> i32 {
     })
 }
 
-/// Looks for damage everywhere; the buffer has a line for each thing found, at most `most`.
+/// Looks for damage everywhere; the buffer has a line for each thing found, at most `most`. The last
+/// commit must have been durable.
 ///
 /// # Safety
 /// `db` must be a live handle, `out` writable for one pointer.

@@ -17,8 +17,9 @@ use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, StoredBranch,
 use crate::node::{KEY_BITS, KEY_BYTES};
 use crate::source::{Reader, SourceError};
 
-/// Depth of a page in bits.
-pub const PAGE_BITS: usize = 5;
+/// Depth of a page in bits. Six make a state of a million entries three deep, and then two reads
+/// find an entry: one of 4096 pages, and a small page next to the values below it.
+pub const PAGE_BITS: usize = 6;
 
 /// Branches that fit in a page.
 const MOST_BRANCHES: usize = (1 << PAGE_BITS) - 1;
@@ -52,16 +53,17 @@ impl Place {
         usize::from(self.level) * PAGE_BITS
     }
 
-    /// The place as a short key of a table: in order of levels.
+    /// The place as a key of a table: the bits, then the number of the cut. In the order of such
+    /// keys a page stands near the entries below it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![self.level];
-        bytes.extend_from_slice(&self.prefix[..self.start().div_ceil(8)]);
+        let mut bytes = self.prefix[..self.start().div_ceil(8)].to_vec();
+        bytes.push(self.level);
         bytes
     }
 
     /// The place that [`Place::to_bytes`] gave these bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Place> {
-        let (&level, prefix) = bytes.split_first()?;
+        let (&level, prefix) = bytes.split_last()?;
         let mut key = [0; KEY_BYTES];
         key.get_mut(..prefix.len())?.copy_from_slice(prefix);
         let place = Place { level, prefix: key };

@@ -24,7 +24,7 @@ ENTRIES = [(key, RNG.randbytes(RNG.choice([1, 32, 33, 400]))) for key in KEYS[:2
 
 
 def opened(path: Path, **options: object) -> DiskStore:
-    return DiskStore(path, TINY, keep_states=4, **options)  # type: ignore[arg-type]
+    return DiskStore(path, TINY, keep_states=4, **{"stride": 1, **options})  # type: ignore[arg-type]
 
 
 def filled(path: Path, count: int, **options: object) -> tuple[DiskStore, list[Link]]:
