@@ -214,7 +214,8 @@ def test_a_block_that_must_be_refused(db: Path, tmp_path: Path, maker: Maker) ->
 
 def test_inspect(db: Path, main: list[Made], maker: Maker) -> None:
     head = json.loads(run("inspect", "head", db, "--json").out)
-    assert head["finalised"]["slot"] == 32 and head["base"]["slot"] == 25
+    assert head["finalised"]["slot"] == 32
+    assert 20 <= head["base"]["slot"] <= 25, "sixteen states are kept, and a few between two moves"
     assert "slot 40" in run("inspect", "head", db).out
     block = json.loads(run("inspect", "block", db, "33", "--json").out)
     assert block["hash"] == "0x" + main[32].hash.hex() and block["octets"] == len(main[32].encoded)
@@ -294,7 +295,8 @@ def test_events(filled: Path, archive: Path) -> None:
     replayed = json.loads(run("events", "replay", filled, "--with", archive, "--json").out)
     assert replayed["executed"] == 40 and replayed["skipped"] == 0 and replayed["checked"] >= 3
     kept = json.loads(run("events", "replay", filled, "--execute", "--json").out)
-    assert kept["executed"] == 15 and kept["digest"] == replayed["digest"]
+    base = json.loads(run("inspect", "head", filled, "--json").out)["base"]["slot"]
+    assert kept["executed"] == 40 - base and kept["digest"] == replayed["digest"]
 
 
 def test_damaged_events_are_found(db: Path) -> None:
