@@ -9,6 +9,7 @@ NAMES = (
     "crypto",
     "pvm",
     "trie",
+    "store",
     "codec",
     "startup",
     "chapters",

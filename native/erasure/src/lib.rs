@@ -59,7 +59,8 @@ impl Code {
     /// Writes the chunks behind the originals, one after the other. The data are the originals.
     pub fn encode(self, data: &[u8], further: &mut [u8]) -> Result<(), Unfit> {
         let width = data.len() / self.originals;
-        if data.len() % (2 * self.originals) != 0 || further.len() != width * self.further() {
+        if !data.len().is_multiple_of(2 * self.originals) || further.len() != width * self.further()
+        {
             return Err(Unfit(
                 "chunks of whole words, all of one length, belong here".into(),
             ));
@@ -86,7 +87,7 @@ impl Code {
     /// Recovers the data from as many chunks as there are originals, each with its index.
     pub fn recover(self, chunks: &[(usize, &[u8])], data: &mut [u8]) -> Result<(), Unfit> {
         let width = data.len() / self.originals;
-        if data.len() % (2 * self.originals) != 0
+        if !data.len().is_multiple_of(2 * self.originals)
             || chunks.iter().any(|(_, chunk)| chunk.len() != width)
         {
             return Err(Unfit(

@@ -92,7 +92,7 @@ impl Program {
     pub(crate) fn dynamic_target(&self, address: u32) -> Target {
         // The table's index plus one; odd addresses and those below two lead nowhere.
         match (address / 2).checked_sub(1) {
-            Some(index) if address % 2 == 0 => match &self.form {
+            Some(index) if address.is_multiple_of(2) => match &self.form {
                 Form::Listed(listed) => listed.jump(index),
                 Form::Streamed(streamed) => streamed.jump(index),
             },
