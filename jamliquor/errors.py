@@ -2,7 +2,8 @@
 
 * :class:`InvalidBlock` and :class:`DecodeError` speak about data somebody sent.
 * :class:`Unjudged` speaks about a block that must wait.
-* :class:`HostError` speaks about this machine (memory, disk, a broken core) and never condemns data.
+* :class:`HostError` speaks about this machine (memory, disk, a broken core) and never condemns data;
+  :class:`StoreError` is the part of it that concerns the directory of blocks and states.
 """
 
 from __future__ import annotations
@@ -14,6 +15,17 @@ class JamliquorError(Exception):
 
 class HostError(JamliquorError):
     """The machine or the installation failed; the data at hand is not judged by it."""
+
+
+class StoreError(HostError):
+    """A store of blocks and states cannot be opened, read or written; the sentence names the thing."""
+
+
+class StoreFull(StoreError):
+    """There is no room on the disk. Nothing was lost; when there is room, the work can go on.
+
+    What failed may have to be opened again first: a database takes no write after one that failed.
+    """
 
 
 class DecodeError(JamliquorError, ValueError):
@@ -34,6 +46,10 @@ class DecodeError(JamliquorError, ValueError):
     def __str__(self) -> str:
         where = f"{self.path} at byte {self.offset}" if self.path else f"byte {self.offset}"
         return f"{self.reason} ({where})"
+
+
+class ReplayMismatch(JamliquorError):
+    """An event of the log, or a state root in it, is not what follows from the events before it."""
 
 
 class Unjudged(JamliquorError):
@@ -65,6 +81,16 @@ class UnknownParent(Unjudged):
     def __init__(self, parent: bytes) -> None:
         super().__init__(f"no state is known for the parent 0x{parent.hex()}")
         self.parent = parent
+
+
+class TreeFull(Unjudged):
+    """So many blocks wait for finality that no further one is taken: finalise one first."""
+
+    code = "too_many_unfinalised"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} blocks wait for finality, which is the limit: finalise one first")
+        self.limit = limit
 
 
 class InvalidBlock(JamliquorError):

@@ -3,30 +3,77 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol
 
 from jamliquor.chain.ancestry import Ancestry
+from jamliquor.chain.record import BlockRecord
 from jamliquor.codec import codec
 from jamliquor.errors import FutureBlock, UnknownParent
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state import keys
 from jamliquor.state.state import State
+from jamliquor.stf.header import EncodedHeader
 from jamliquor.stf.header import encode as encode_header
 from jamliquor.stf.transition import Step, transition
 from jamliquor.types.block import Block
 from jamliquor.types.header import Header
+from jamliquor.types.state import TicketKeys
 
 DEFAULT_KEPT_STATES = 32
 
 
 class Imported(NamedTuple):
-    """A block that was accepted, and the state after it."""
+    """A block that was accepted, and the state after it.
+
+    Attributes:
+        ticketed: whether a ticket sealed it, rather than a fallback key (section 6.4).
+        header: the header's encoding.
+    """
 
     hash: bytes
     slot: int
     root: bytes
     state: State
+    parent: bytes
+    ticketed: bool
+    header: bytes
+
+
+class States(Protocol):
+    """Where an importer finds the state after a block, and leaves new ones."""
+
+    def get(self, header_hash: bytes) -> State | None:
+        """The state after a block, if it is kept."""
+
+    def keep(self, header_hash: bytes, state: State) -> int | None:
+        """Take a new state; if another one went for it, the slot of the oldest one left."""
+
+
+class RecentStates:
+    """A number of states in memory; the one used longest ago goes first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._states: OrderedDict[bytes, State] = OrderedDict()
+
+    def get(self, header_hash: bytes) -> State | None:
+        """The state after a block, if it is still kept."""
+        state = self._states.get(header_hash)
+        if state is not None:
+            self._states.move_to_end(header_hash)
+        return state
+
+    def keep(self, header_hash: bytes, state: State) -> int | None:
+        """Keep a state; the one used longest ago goes if there are too many."""
+        self._states[header_hash] = state
+        self._states.move_to_end(header_hash)
+        if len(self._states) <= self._limit:
+            return None
+        self._states.popitem(last=False)
+        oldest: int = min(kept.component(keys.TIME) for kept in self._states.values())
+        return oldest
 
 
 class Importer:
@@ -40,6 +87,7 @@ class Importer:
         params: the chain's parameters.
         engine: the machine that runs services.
         kept_states: how many states to keep.
+        states: where states are kept instead, such as in a store.
         check_ancestry: whether lookup anchors must be known ancestors (section 11.4); off where the
             headers before the first state are not known.
         observe: called with what each host call of a service did, or None.
@@ -51,15 +99,15 @@ class Importer:
         engine: Engine,
         *,
         kept_states: int = DEFAULT_KEPT_STATES,
+        states: States | None = None,
         check_ancestry: bool = True,
         observe: Any = None,
     ) -> None:
         self.params = params
         self._engine = engine
-        self._kept_states = kept_states
         self._check_ancestry = check_ancestry
         self._observe = observe
-        self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._states: States = RecentStates(kept_states) if states is None else states
         self._ancestry = Ancestry()
 
     def start(self, header_hash: bytes, state: State) -> None:
@@ -81,6 +129,11 @@ class Importer:
             self._ancestry.add(header_hash, slot, parent)
             parent = header_hash
 
+    def add_records(self, records: Iterable[BlockRecord]) -> None:
+        """Make accepted blocks known as ancestors, parents before children."""
+        for record in records:
+            self._ancestry.add(record.hash, record.slot, record.parent)
+
     def state_of(self, header_hash: bytes) -> State | None:
         """The state after a block, if it is still kept."""
         return self._states.get(header_hash)
@@ -101,14 +154,20 @@ class Importer:
         """
         if isinstance(block, bytes):
             block = codec(Block, self.params).decode(block)
+        return self.judge(block, encode_header(self.params, block.header), now=now)
+
+    def judge(self, block: Block, encoded: EncodedHeader, *, now: int | None = None) -> Imported:
+        """:meth:`import_block` for who has encoded the header already.
+
+        Raises:
+            FutureBlock, UnknownParent, InvalidBlock, HostError: as there.
+        """
         header = block.header
         if now is not None and header.slot > now:
             raise FutureBlock(header.slot, now)
         prior = self._states.get(header.parent)
         if prior is None:
             raise UnknownParent(header.parent)
-        self._states.move_to_end(header.parent)
-        encoded = encode_header(self.params, header)
         posterior = transition(
             Step(
                 self.params,
@@ -122,25 +181,31 @@ class Importer:
         )
         self._ancestry.add(encoded.hash, header.slot, header.parent)
         self._keep(encoded.hash, posterior)
-        return Imported(encoded.hash, header.slot, posterior.root, posterior)
+        sealing_keys = posterior.component(keys.SAFROLE).sealing_keys
+        return Imported(
+            encoded.hash,
+            header.slot,
+            posterior.root,
+            posterior,
+            header.parent,
+            isinstance(sealing_keys, TicketKeys),
+            encoded.unsigned + header.seal,
+        )
 
     def _is_ancestor(self, head: bytes) -> Any:
         if not self._check_ancestry:
             return None
         return lambda header_hash, slot: self._ancestry.contains(head, header_hash, slot)
 
-    def _keep(self, header_hash: bytes, state: State) -> None:
-        self._states[header_hash] = state
-        self._states.move_to_end(header_hash)
-        if len(self._states) > self._kept_states:
-            self._states.popitem(last=False)
-            self._forget()
-
-    def _forget(self) -> None:
-        """Forget headers that no block on any kept state can name as its lookup anchor.
+    def forget(self, oldest: int) -> None:
+        """Forget headers that no block on a state of slot ``oldest`` or later can name as anchor.
 
         Were the newest slot what counts, a block of an older fork would be refused or accepted
         depending on what else has arrived.
         """
-        oldest: int = min(state.component(keys.TIME) for state in self._states.values())
         self._ancestry.forget(oldest - self.params.max_lookup_anchor_age)
+
+    def _keep(self, header_hash: bytes, state: State) -> None:
+        oldest = self._states.keep(header_hash, state)
+        if oldest is not None:
+            self.forget(oldest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from jamliquor.conformance.bad_input import BadInput
-from jamliquor.errors import DecodeError, InvalidBlock
+from jamliquor.errors import DecodeError, InvalidBlock, ReplayMismatch
 
 
 class ExitCode(enum.IntEnum):
@@ -38,6 +38,8 @@ def exit_code(error: BaseException) -> ExitCode:
         return ExitCode.INTERRUPTED
     if isinstance(error, BadInput | DecodeError):
         return ExitCode.BAD_INPUT
+    if isinstance(error, ReplayMismatch):
+        return ExitCode.MISMATCH
     if isinstance(error, InvalidBlock):
         return ExitCode.REFUSED
     return ExitCode.HOST

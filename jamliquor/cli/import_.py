@@ -13,7 +13,7 @@ import click
 
 from jamliquor.cli.chain import chain_of
 from jamliquor.cli.exits import HELP as EXIT_CODES
-from jamliquor.cli.options import debug_option, json_option
+from jamliquor.cli.options import database_options, debug_option, json_option
 from jamliquor.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ class Stop:
     short_help="Import recorded blocks and compare the state after each.",
     epilog=EXIT_CODES,
 )
-@click.argument(
-    "sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path)
-)
+@click.argument("sources", nargs=-1, metavar="SOURCE...", type=click.Path(path_type=Path))
 @click.option("--each", is_flag=True, help="Import every step by itself, from its own prior state.")
 @click.option(
     "--chain",
@@ -61,12 +59,14 @@ class Stop:
     metavar="ID|all",
     help="Print every host call that this service makes. Repeatable.",
 )
+@database_options
 @json_option
 @click.option("--quiet", is_flag=True, help="Print only what is not as recorded.")
 @debug_option
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     *,
     sources: tuple[Path, ...],
     each: bool,
@@ -75,6 +75,7 @@ def command(
     services: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    **database: Any,
 ) -> None:
     """Import recorded blocks and compare the state after each with the recorded one.
 
@@ -85,6 +86,9 @@ def command(
     After a result that is not as recorded a chain ends there, because nothing can be built on it;
     steps by themselves go on.
 
+    With --db, blocks and states are kept in a directory, and SOURCE may also be a chain archive
+    (.jam), a folder of block files, a block file, or - for an archive on standard input.
+
     \b
     Examples:
       jamliquor import traces/fallback
@@ -92,9 +96,14 @@ def command(
       jamliquor import --each traces/storage
       jamliquor import traces/storage/00000031.bin --chain tiny
       jamliquor import traces/storage --trace-service all --quiet
+      jamliquor import chain.jam --db node
+      jamliquor import --db node --follow /run/jamliquor/blocks.sock
     """
+    _demand_sense(sources, each, database)
     stop = Stop()
     watched = _services(services)
+    if database["db"] is not None:
+        _into_database(ctx, stop, sources, chain, report_path, as_json, quiet, database)
     with _signals(stop), open_report(report_path) as report:
         from jamliquor.cli.session import Session  # noqa: PLC0415 - after the cheap refusals
 
@@ -124,6 +133,61 @@ def command(
     elif not quiet:
         click.echo("\n".join(session.summary.lines()))
     ctx.exit(session.summary.exit_code)
+
+
+def _demand_sense(sources: tuple[Path, ...], each: bool, database: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    named = [name for name, value in database.items() if value is not None]
+    if database["db"] is None:
+        if named:
+            option = "--" + named[0].replace("_", "-")
+            raise click.UsageError(f"{option} needs --db DIR")
+        if not sources:
+            raise click.UsageError("name a SOURCE")
+        if any(source == Path("-") for source in sources):
+            raise click.UsageError("standard input needs --db DIR")
+    elif each:
+        raise click.UsageError("--each and --db exclude each other")
+    elif not sources and database["follow"] is None:
+        raise click.UsageError("name a SOURCE, or --follow DIR|SOCKET")
+
+
+def _into_database(
+    ctx: click.Context,
+    stop: Stop,
+    sources: tuple[Path, ...],
+    chain: str | None,
+    report_path: Path | None,
+    as_json: bool,
+    quiet: bool,
+    database: dict[str, Any],
+) -> None:
+    """Import into a directory, and end the command."""
+    with _signals(stop), open_report(report_path) as report:
+        from jamliquor.cli.import_db import DatabaseSession, Job  # noqa: PLC0415
+        from jamliquor.node.settings import DEFAULTS  # noqa: PLC0415
+        from jamliquor.store.window import DEFAULT_KEEP_STATES  # noqa: PLC0415
+
+        chosen = {name: value for name, value in database.items() if value is not None}
+        folder, follow = chosen.pop("db"), chosen.pop("follow", None)
+        keep_states = chosen.pop("keep_states", DEFAULT_KEEP_STATES)
+        settings = DEFAULTS._replace(**chosen)
+        params, _ = (None, None) if chain is None else chain_of(chain)
+        job = Job(folder, sources, follow, params, settings, keep_states)
+        session = DatabaseSession(
+            job, stop, report, lambda line: None if quiet else click.echo(line, err=True)
+        )
+        session.run()
+        record = session.record()
+        if report is not None:
+            report.finish(record)
+    if as_json:
+        import json  # noqa: PLC0415
+
+        click.echo(json.dumps(record))
+    elif not quiet:
+        click.echo("\n".join(session.lines()))
+    ctx.exit(session.exit_code)
 
 
 @contextmanager

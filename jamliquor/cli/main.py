@@ -18,6 +18,10 @@ _COMMANDS = {
     "import": ("import_", "Import recorded blocks and compare the state after each."),
     "keys": ("keys", "Make and keep a validator's keys (JIP-5)."),
     "pvm": ("pvm", "Assemble, disassemble, examine and run programs."),
+    "events": ("events", "Read, check and replay the log of what a node did."),
+    "import": ("import_", "Import recorded blocks and compare the state after each."),
+    "inspect": ("inspect", "Look into the directory of a node."),
+    "prune": ("prune", "Finalise a block by hand, drop old blocks."),
 }
 """Module and one line of help of each command: listing them loads none."""
 

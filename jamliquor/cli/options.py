@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
 import click
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
 def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -19,3 +27,100 @@ debug_option = click.option(
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+directory_argument = click.argument(
+    "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False)
+)
+
+
+def slots_options(function: _Function) -> _Function:
+    """``--from`` and ``--to``: the first and the last slot that are wanted."""
+    for name, parameter, text in (
+        ("--to", "last", "Last slot to list."),
+        ("--from", "first", "First slot to list."),
+    ):
+        function = click.option(
+            name, parameter, metavar="SLOT", type=click.IntRange(0, (1 << 32) - 1), help=text
+        )(function)
+    return function
+
+
+class Finality(click.ParamType[Any]):
+    """``manual`` or ``depth:N``."""
+
+    name = "manual|depth:N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The rule as a value."""
+        from jamliquor.chain.finality import Finality as Rule  # noqa: PLC0415
+
+        try:
+            return Rule.parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Octets(click.ParamType[int]):
+    """A size such as ``800M`` or ``1Gi``."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The size in octets."""
+        if isinstance(value, int):
+            return value
+        digits = value.rstrip("KMGi")
+        unit = value[len(digits) :]
+        if not digits.isdecimal() or unit not in _UNITS:
+            self.fail(
+                f"{value!r} is no size: a number, then K, M, G, Ki, Mi, Gi or nothing", param, ctx
+            )
+        return int(digits) * _UNITS[unit]
+
+
+def database_options(function: _Function) -> _Function:
+    """What ``import --db`` can be told about the directory and the chain in it."""
+    options = [
+        click.option(
+            "--db",
+            metavar="DIR",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Keep blocks and states in this directory, and continue from its head.",
+        ),
+        click.option(
+            "--follow",
+            metavar="DIR|SOCKET",
+            type=click.Path(path_type=Path),
+            help="With --db: then take new blocks as they arrive, until SIGTERM.",
+        ),
+        click.option(
+            "--finality",
+            type=Finality(),
+            help="With --db: by hand, or N blocks below the head. Default: depth:32.",
+        ),
+        click.option(
+            "--audit",
+            type=click.Choice(["assume"]),
+            help="With --db: every block counts as audited. Default, until there is auditing.",
+        ),
+        click.option(
+            "--keep-states",
+            metavar="N",
+            type=click.IntRange(1, 4096),
+            help="With --db: states behind the head that are kept. Default: 16.",
+        ),
+        click.option(
+            "--keep-blocks",
+            metavar="N",
+            type=click.IntRange(0),
+            help="With --db: slots behind the final block whose blocks are kept. Default: all.",
+        ),
+        click.option(
+            "--storage-budget",
+            type=Octets(),
+            help="With --db: drop the oldest blocks above this size, such as 800M.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function

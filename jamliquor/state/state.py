@@ -42,11 +42,18 @@ class State:
     components, so along a chain each is decoded once and then passed on.
     """
 
-    __slots__ = ("_decoded", "params", "trie")
+    __slots__ = ("_changes", "_decoded", "params", "trie")
 
-    def __init__(self, params: ChainParams, trie: Trie, decoded: dict[int, Any] | None = None) -> None:
+    def __init__(
+        self,
+        params: ChainParams,
+        trie: Trie,
+        decoded: dict[int, Any] | None = None,
+        changes: dict[bytes, bytes | None] | None = None,
+    ) -> None:
         self.params = params
         self.trie = trie
+        self._changes: dict[bytes, bytes | None] = {} if changes is None else changes
         self._decoded: dict[int, Any] = {} if decoded is None else decoded
 
     @classmethod
@@ -104,7 +111,25 @@ class State:
             if decoded.get(index) is not value:
                 decoded[index] = value
                 changes[_COMPONENT_KEYS[index]] = self._codec(index).encode(value)
-        return State(self.params, self.trie.apply(changes), decoded)
+        return State(self.params, self.trie.apply(changes), decoded, changes)
+
+    def rehoused(self, trie: Trie) -> State:
+        """The same state with its entries held elsewhere; what was decoded stays decoded.
+
+        Raises:
+            ValueError: the trie holds another state.
+        """
+        if trie != self.trie:
+            raise ValueError("a state can only move to a trie of the same root")
+        return State(self.params, trie, self._decoded)
+
+    def take_changes(self) -> dict[bytes, bytes | None]:
+        """The encoded entries that were set, or removed, to make this state from its parent.
+
+        For whoever stores the state: they are handed out once, then the state forgets them.
+        """
+        changes, self._changes = self._changes, {}
+        return changes
 
     def _codec(self, index: int) -> Codec[Any]:
         return codec(COMPONENT_TYPES[index], self.params)

@@ -35,7 +35,10 @@ class Trie:
     A trie never changes: :meth:`apply` returns another one that shares everything both have in
     common. Tries may be used by several threads at once. Two tries are equal when their roots are.
 
-    Wrong key lengths raise :class:`ValueError` in every method.
+    The entries lie in memory, or in a database: then a trie holds what changed since the state there.
+
+    Wrong key lengths raise :class:`ValueError` in every method. A trie that lies in a database raises
+    :class:`~jamliquor.errors.HostError` where entries cannot be read.
     """
 
     __slots__ = ("_handle", "_root")
@@ -87,6 +90,11 @@ class Trie:
     def memory(self) -> int:
         """Approximate bytes of native memory, as if this trie shared nothing with others."""
         return int(lib.jam_trie_memory(self._handle))
+
+    @property
+    def handle(self) -> Any:
+        """The native handle, for the other door to the core (``store/_db.py``)."""
+        return self._handle
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key, or None when it is absent."""

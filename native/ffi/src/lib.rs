@@ -12,6 +12,7 @@
 
 mod buffer;
 mod erasure;
+mod db;
 mod pvm;
 mod status;
 mod trie;
@@ -19,6 +20,7 @@ mod vrf;
 
 pub use buffer::*;
 pub use erasure::*;
+pub use db::*;
 pub use pvm::*;
 pub use status::*;
 pub use trie::*;

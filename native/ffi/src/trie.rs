@@ -1,23 +1,27 @@
 //! Exports of the state trie.
 //!
+//! Calls that meet what is not in memory fail with `JAM_ERR_HOST` when it cannot be read; `jam_db_base`
+//! makes such tries.
+//!
 //! A trie is immutable: any number of threads may use one handle at once, and the handle that
 //! `jam_trie_apply` makes stays valid when the one it came from is freed.
 
-use jamliquor_trie::{append_entry, decode_changes, Hash, Key, Trie, KEY_BYTES};
+use jamliquor_trie::KEY_BYTES;
+use jamliquor_trie::{append_entry, decode_changes, ApplyError, Hash, Key, SourceError, Trie};
 
 use crate::buffer::JamBuffer;
-use crate::status::{bytes, bytes_mut, guard, Failure, JAM_OK};
+use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_HOST, JAM_OK};
 
 /// A listing stops after the entry that fills its buffer to this size.
 const RANGE_BYTES: usize = 1 << 16;
 
 /// A trie, owned by the caller until freed.
 pub struct JamTrie {
-    trie: Trie,
+    pub(crate) trie: Trie,
 }
 
 impl JamTrie {
-    fn into_raw(trie: Trie) -> *mut JamTrie {
+    pub(crate) fn into_raw(trie: Trie) -> *mut JamTrie {
         Box::into_raw(Box::new(JamTrie { trie }))
     }
 }
@@ -26,11 +30,19 @@ impl JamTrie {
 ///
 /// # Safety
 /// `handle` must be null or a live handle that is not freed while the result lives.
-unsafe fn borrow<'a>(handle: *const JamTrie) -> Result<&'a Trie, Failure> {
+pub(crate) unsafe fn borrow<'a>(handle: *const JamTrie) -> Result<&'a Trie, Failure> {
     // SAFETY: null or live by this function's contract; nobody ever writes to it.
     match unsafe { handle.as_ref() } {
         Some(handle) => Ok(&handle.trie),
         None => Err(Failure::argument("null trie")),
+    }
+}
+
+/// A node or a value that is not in memory could not be read.
+fn unreadable(error: SourceError) -> Failure {
+    Failure {
+        code: JAM_ERR_HOST,
+        message: error.to_string(),
     }
 }
 
@@ -43,7 +55,10 @@ fn whole_key(data: &[u8]) -> Result<&Key, Failure> {
 ///
 /// # Safety
 /// `out` must be null or writable for one `T`.
-unsafe fn deliver<T>(out: *mut *mut T, make: impl FnOnce() -> *mut T) -> Result<i32, Failure> {
+pub(crate) unsafe fn deliver<T>(
+    out: *mut *mut T,
+    make: impl FnOnce() -> *mut T,
+) -> Result<i32, Failure> {
     if out.is_null() {
         return Err(Failure::argument("null result pointer"));
     }
@@ -92,9 +107,10 @@ pub unsafe extern "C" fn jam_trie_apply(
         let (trie, batch) = unsafe { (borrow(trie)?, bytes(batch, len)?) };
         let changes =
             decode_changes(batch).map_err(|error| Failure::argument(error.to_string()))?;
-        let child = trie
-            .apply(changes)
-            .map_err(|_| Failure::argument("a batch names a key twice"))?;
+        let child = trie.apply(changes).map_err(|error| match error {
+            ApplyError::DuplicateKey(_) => Failure::argument("a batch names a key twice"),
+            ApplyError::Source(error) => unreadable(error),
+        })?;
         // SAFETY: passed on from this function's own contract.
         unsafe { deliver(out, || JamTrie::into_raw(child)) }
     })
@@ -116,7 +132,7 @@ pub unsafe extern "C" fn jam_trie_get(
     guard(|| {
         // SAFETY: passed on from this function's own contract.
         let (trie, key) = unsafe { (borrow(trie)?, bytes(key, key_len)?) };
-        let Some(leaf) = trie.get(whole_key(key)?) else {
+        let Some(leaf) = trie.get(whole_key(key)?).map_err(unreadable)? else {
             return Ok(0);
         };
         let value = leaf.value();
@@ -147,7 +163,8 @@ pub unsafe extern "C" fn jam_trie_get_many(
         let mut found = Vec::new();
         for key in keys.chunks(KEY_BYTES) {
             let key = whole_key(key)?;
-            append_entry(&mut found, key, trie.get(key).as_ref());
+            let leaf = trie.get(key).map_err(unreadable)?;
+            append_entry(&mut found, key, leaf.as_ref());
         }
         // SAFETY: passed on from this function's own contract.
         unsafe { deliver(out, || JamBuffer::into_raw(found)) }
@@ -222,7 +239,9 @@ pub unsafe extern "C" fn jam_trie_range(
             return Err(Failure::argument("a prefix has 31 bytes at most"));
         }
         let mut listed = Vec::new();
-        for leaf in trie.entries_from(whole_key(start)?).take(max_entries) {
+        let entries = trie.entries_from(whole_key(start)?).map_err(unreadable)?;
+        for leaf in entries.take(max_entries) {
+            let leaf = leaf.map_err(unreadable)?;
             if !leaf.key().starts_with(prefix) || listed.len() >= RANGE_BYTES {
                 break;
             }
@@ -247,7 +266,7 @@ pub unsafe extern "C" fn jam_trie_diff(
     guard(|| {
         // SAFETY: passed on from this function's own contract.
         let (trie, other) = unsafe { (borrow(trie)?, borrow(other)?) };
-        let keys = trie.changed_keys(other).concat();
+        let keys = trie.changed_keys(other).map_err(unreadable)?.concat();
         // SAFETY: passed on from this function's own contract.
         unsafe { deliver(out, || JamBuffer::into_raw(keys)) }
     })

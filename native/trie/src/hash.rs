@@ -12,7 +12,8 @@ pub type Hash = [u8; 32];
 pub const ZERO_HASH: Hash = [0; 32];
 
 const NODE_BYTES: usize = 64;
-const EMBEDDED_MAX: usize = 32;
+/// Values up to this length stand in the leaf itself.
+pub(crate) const EMBEDDED_MAX: usize = 32;
 const EMBEDDED_LEAF: u8 = 0b1000_0000;
 const REGULAR_LEAF: u8 = 0b1100_0000;
 
@@ -25,7 +26,7 @@ fn params() -> Params {
     params
 }
 
-fn blake2b(data: &[u8]) -> Hash {
+pub(crate) fn blake2b(data: &[u8]) -> Hash {
     let mut out = ZERO_HASH;
     out.copy_from_slice(params().hash(data).as_bytes());
     out
@@ -83,6 +84,24 @@ fn leaf_node(leaf: &Leaf) -> [u8; NODE_BYTES] {
         node[0] = REGULAR_LEAF;
     }
     node
+}
+
+/// Hash of the leaf of a value that stands in it.
+pub(crate) fn embedded_leaf_hash(key: &Key, value: &[u8]) -> Hash {
+    let mut node = [0; NODE_BYTES];
+    node[0] = EMBEDDED_LEAF | value.len() as u8;
+    node[1..1 + KEY_BYTES].copy_from_slice(key);
+    node[1 + KEY_BYTES..][..value.len()].copy_from_slice(value);
+    blake2b(&node)
+}
+
+/// Hash of the leaf of a value that it names by its hash.
+pub(crate) fn regular_leaf_hash(key: &Key, value_hash: &Hash) -> Hash {
+    let mut node = [0; NODE_BYTES];
+    node[0] = REGULAR_LEAF;
+    node[1..1 + KEY_BYTES].copy_from_slice(key);
+    node[1 + KEY_BYTES..].copy_from_slice(value_hash);
+    blake2b(&node)
 }
 
 fn hash_all<'a>(inputs: impl Iterator<Item = &'a [u8]>) -> Vec<Hash> {

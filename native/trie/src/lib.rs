@@ -7,24 +7,35 @@
 //! nodes is one link: a branch stands only where keys part, and the hashes of the run are computed
 //! into the hash that the link carries (see [`node`]). The root is the paper's.
 //!
-//! A branch holds the hashes of both children, so hashing a changed path never visits the nodes
-//! beside it, and entries leave this crate as owned handles, never as borrows of a node: both hold
-//! when nodes come from a file one day.
+//! A trie may lie on disk: a [`Source`] holds one trie, the base, as pages and values, and tries that
+//! descend from it hold references for whatever they did not change (see [`source`] and [`page`]). A
+//! branch holds the hashes of both children, so hashing a changed path never reads what lies beside
+//! it. When a trie is changed, nodes off the changed paths that the base has by now become references
+//! again: memory follows what changed since the base, not the size of the trie. [`Advance`] is what a
+//! source writes to move its base on.
 //!
 //! Recursion (update, difference, drop) goes one level a branch, and branches on a path have
 //! growing bits below 248: whatever keys an adversary picks, the depth stays below 248 calls (twice
 //! that for a difference, which descends two tries).
 
+mod advance;
 mod batch;
 mod hash;
 mod node;
+mod page;
+mod source;
 mod trie;
+mod verify;
 mod walk;
 
+pub use advance::Advance;
 pub use batch::{append_entry, decode_changes, BatchError, REMOVED};
 pub use hash::{Hash, ZERO_HASH};
 pub use node::{Key, Leaf, KEY_BYTES};
-pub use trie::{Change, DuplicateKey, Trie};
+pub use page::{Page, Place, PAGE_BITS};
+pub use source::{Source, SourceError};
+pub use trie::{ApplyError, Change, Trie};
+pub use verify::{verify, Damage};
 pub use walk::Entries;
 
 #[cfg(test)]

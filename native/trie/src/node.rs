@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::hash::{branch_hash, lift, Hash};
+use crate::hash::{blake2b, branch_hash, lift, Hash, EMBEDDED_MAX};
+use crate::source::{Reader, SourceError};
 
 /// Length of a state key in bytes.
 pub const KEY_BYTES: usize = 31;
@@ -41,14 +42,36 @@ impl Leaf {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub edges: [Edge; 2],
+    /// The generation of the trie that this branch was made for.
+    pub birth: u32,
     pub bit: u8,
 }
 
-/// A node, 16 bytes: a leaf's length lies where the compiler finds room for the variant.
+/// A branch that lies in the source, not in memory.
+#[derive(Debug)]
+pub(crate) struct StoredBranch {
+    /// Hash of the branch at its own bit.
+    pub hash: Hash,
+    /// Any key below; only what precedes `bit` counts.
+    pub key: Key,
+    pub bit: u8,
+}
+
+/// An entry whose value lies in the source, not in memory.
+#[derive(Debug)]
+pub(crate) struct StoredLeaf {
+    pub key: Key,
+    pub value_hash: Hash,
+    pub value_len: u32,
+}
+
+/// A node: in memory, or a reference to one in the source.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Branch(Arc<Branch>),
-    Leaf(Leaf),
+    Leaf(Leaf, u32),
+    StoredBranch(Arc<StoredBranch>),
+    StoredLeaf(Arc<StoredLeaf>),
 }
 
 /// A link to a sub-trie, with the hash that the sub-trie has at the depth where the link starts:
@@ -64,57 +87,75 @@ impl Node {
     pub fn bit(&self) -> usize {
         match self {
             Node::Branch(branch) => usize::from(branch.bit),
-            Node::Leaf(_) => KEY_BITS,
+            Node::StoredBranch(branch) => usize::from(branch.bit),
+            Node::Leaf(..) | Node::StoredLeaf(_) => KEY_BITS,
         }
     }
 
-    /// A leaf below this node: any key below agrees with its key before [`Node::bit`].
-    pub fn first_leaf(&self) -> &Leaf {
+    /// Whether keys part here.
+    pub fn is_branch(&self) -> bool {
+        matches!(self, Node::Branch(_) | Node::StoredBranch(_))
+    }
+
+    /// Some key below this node as far as [`Node::bit`]: any key below agrees with it before that.
+    pub fn first_key(&self) -> &Key {
         let mut node = self;
         loop {
             match node {
                 Node::Branch(branch) => node = &branch.edges[0].node,
-                Node::Leaf(leaf) => return leaf,
+                Node::Leaf(leaf, _) => return leaf.key(),
+                Node::StoredBranch(branch) => return &branch.key,
+                Node::StoredLeaf(leaf) => return &leaf.key,
             }
         }
     }
 
-    /// The leaf that the bits of `key` lead to: the only one below that can have this key.
-    pub fn nearest_leaf(&self, key: &Key) -> &Leaf {
-        let mut node = self;
-        loop {
-            match node {
-                Node::Branch(branch) => {
-                    node = &branch.edges[bit(key, usize::from(branch.bit))].node;
-                }
-                Node::Leaf(leaf) => return leaf,
-            }
+    /// The branch that this node is, fetched where it is stored; `None` for a leaf.
+    pub fn branch(&self, reader: Reader<'_>) -> Result<Option<Arc<Branch>>, SourceError> {
+        match self {
+            Node::Branch(branch) => Ok(Some(Arc::clone(branch))),
+            Node::StoredBranch(stored) => reader.branch(stored).map(Some),
+            Node::Leaf(..) | Node::StoredLeaf(_) => Ok(None),
         }
     }
 }
 
+impl Branch {
+    /// Hash at the branch's own bit.
+    pub fn hash(&self) -> Hash {
+        branch_hash(&self.edges[0].hash, &self.edges[1].hash)
+    }
+}
+
 impl Edge {
-    /// A link from depth `top` to a branch.
-    pub fn to_branch(branch: Arc<Branch>, top: usize) -> Edge {
-        let from = usize::from(branch.bit);
-        let hash = branch_hash(&branch.edges[0].hash, &branch.edges[1].hash);
-        let node = Node::Branch(branch);
-        let hash = if from > top {
-            lift(hash, node.first_leaf().key(), from, top)
-        } else {
-            hash
+    /// A link to an entry in memory.
+    pub fn to_leaf(leaf: Leaf, hash: Hash, birth: u32) -> Edge {
+        let node = Node::Leaf(leaf, birth);
+        Edge { hash, node }
+    }
+
+    /// A link from depth `top` to a node that has `own` as its hash at its own bit.
+    pub fn lifted(node: Node, own: Hash, top: usize) -> Edge {
+        let from = node.bit();
+        let hash = match &node {
+            Node::Branch(_) | Node::StoredBranch(_) if from > top => {
+                lift(own, node.first_key(), from, top)
+            }
+            _ => own,
         };
         Edge { hash, node }
     }
 
     /// A link from depth `top` to what remains of two sides that part at bit `from`, each linked
     /// from depth `from + 1`.
-    pub fn join(sides: [Option<Edge>; 2], from: usize, top: usize) -> Option<Edge> {
+    pub fn join(sides: [Option<Edge>; 2], from: usize, top: usize, birth: u32) -> Option<Edge> {
         match sides {
             [Some(left), Some(right)] => {
                 let bit = u8::try_from(from).expect("a bit of a key is below 248");
                 let edges = [left, right];
-                Some(Edge::to_branch(Arc::new(Branch { edges, bit }), top))
+                let branch = Branch { edges, birth, bit };
+                let own = branch.hash();
+                Some(Edge::lifted(Node::Branch(Arc::new(branch)), own, top))
             }
             [Some(edge), None] | [None, Some(edge)] => Some(edge.moved(top)),
             [None, None] => None,
@@ -123,9 +164,49 @@ impl Edge {
 
     /// The same sub-trie linked from depth `top`.
     pub fn moved(self, top: usize) -> Edge {
-        match self.node {
-            Node::Branch(branch) => Edge::to_branch(branch, top),
-            Node::Leaf(_) => self,
+        let own = match &self.node {
+            Node::Branch(branch) => branch.hash(),
+            Node::StoredBranch(branch) => branch.hash,
+            Node::Leaf(..) | Node::StoredLeaf(_) => return self,
+        };
+        Edge::lifted(self.node, own, top)
+    }
+
+    /// Hash of the node at its own bit, for a link from depth `top`.
+    pub fn own_hash(&self, top: usize) -> Hash {
+        match &self.node {
+            Node::StoredBranch(branch) => branch.hash,
+            Node::Branch(branch) if usize::from(branch.bit) > top => branch.hash(),
+            _ => self.hash,
+        }
+    }
+
+    /// The same sub-trie as a reference, if the source holds it: its nodes are of the base's
+    /// generation or older ones. Small values stay, they take no more than a reference.
+    pub fn shed(&self, top: usize, base: Option<u32>) -> Edge {
+        let Some(base) = base else {
+            return self.clone();
+        };
+        let node = match &self.node {
+            Node::Branch(branch) if branch.birth <= base => {
+                Node::StoredBranch(Arc::new(StoredBranch {
+                    hash: self.own_hash(top),
+                    key: *self.node.first_key(),
+                    bit: branch.bit,
+                }))
+            }
+            Node::Leaf(leaf, birth) if *birth <= base && leaf.value().len() > EMBEDDED_MAX => {
+                Node::StoredLeaf(Arc::new(StoredLeaf {
+                    key: *leaf.key(),
+                    value_hash: blake2b(leaf.value()),
+                    value_len: leaf.value().len() as u32,
+                }))
+            }
+            node => node.clone(),
+        };
+        Edge {
+            hash: self.hash,
+            node,
         }
     }
 }

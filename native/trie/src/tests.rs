@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::mem::size_of;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::hash::{branch_hash, leaf_hashes};
 use crate::node::{bit, Branch, Node, KEY_BITS};
@@ -46,11 +48,86 @@ fn assert_same(trie: &Trie, model: &Model) {
     assert_eq!(trie.len(), model.len());
     let listed: Model = trie
         .entries_from(&[0; KEY_BYTES])
+        .unwrap()
+        .map(Result::unwrap)
         .map(|leaf| (*leaf.key(), leaf.value().to_vec()))
         .collect();
     assert_eq!(&listed, model);
     if model.is_empty() {
         assert_eq!(trie.memory(), 0);
+    }
+}
+
+/// A source in memory, and the trie that lies in it.
+#[derive(Debug, Default)]
+struct Shelf {
+    generation: AtomicU32,
+    pages: Mutex<BTreeMap<Place, Vec<u8>>>,
+    values: Mutex<BTreeMap<Key, Leaf>>,
+}
+
+impl Source for Shelf {
+    fn generation(&self) -> u32 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    fn page(&self, place: &Place, _again: bool) -> Result<Arc<Page>, SourceError> {
+        let pages = self.pages.lock().unwrap();
+        let bytes = pages.get(place).ok_or(SourceError::Page(*place))?;
+        let page = Page::from_bytes(bytes, place).ok_or(SourceError::Page(*place))?;
+        Ok(Arc::new(page))
+    }
+
+    fn value(&self, key: &Key, _again: bool) -> Result<Leaf, SourceError> {
+        let values = self.values.lock().unwrap();
+        values.get(key).cloned().ok_or(SourceError::Value(*key))
+    }
+
+    fn misses(&self) -> u64 {
+        0
+    }
+
+    fn count_lookup(&self, _hit: bool) {}
+}
+
+impl Shelf {
+    fn empty(self: &Arc<Shelf>) -> Trie {
+        Trie::from_anchor(&Trie::default().to_anchor(), self.clone()).unwrap()
+    }
+
+    /// Moves the base, and compares all pages with those that the same entries have from scratch.
+    fn advance(self: &Arc<Shelf>, old: &Trie, new: &Trie) -> Trie {
+        let advance = Advance::between(old, new).unwrap();
+        let mut pages = self.pages.lock().unwrap();
+        for (place, page) in advance.pages {
+            assert_eq!(Place::from_bytes(&place.to_bytes()), Some(place));
+            match page {
+                Some(page) => {
+                    let read = Page::from_bytes(page.bytes(), &place).unwrap();
+                    assert_eq!(read.hash(), page.hash());
+                    pages.insert(place, page.bytes().to_vec())
+                }
+                None => pages.remove(&place),
+            };
+        }
+        let mut values = self.values.lock().unwrap();
+        for (key, value) in advance.values {
+            match value {
+                Some(leaf) => values.insert(key, leaf),
+                None => values.remove(&key),
+            };
+        }
+        self.generation.store(new.generation(), Ordering::SeqCst);
+        Trie::from_anchor(&new.to_anchor(), self.clone()).unwrap()
+    }
+
+    fn assert_canonical(self: &Arc<Shelf>, model: &Model) {
+        let fresh = Arc::new(Shelf::default());
+        let changes = model.iter().map(|(key, value)| put(key, value)).collect();
+        let all = fresh.empty().apply(changes).unwrap();
+        fresh.advance(&fresh.empty(), &all);
+        assert_eq!(*fresh.pages.lock().unwrap(), *self.pages.lock().unwrap());
+        assert_eq!(*fresh.values.lock().unwrap(), *self.values.lock().unwrap());
     }
 }
 
@@ -69,8 +146,8 @@ impl Random {
 #[test]
 fn nodes_are_compact() {
     if size_of::<usize>() == 8 {
-        assert_eq!(size_of::<Node>(), 16);
-        assert_eq!(size_of::<Branch>(), 104);
+        assert_eq!(size_of::<Node>(), 24);
+        assert_eq!(size_of::<Branch>(), 120);
     }
 }
 
@@ -105,8 +182,92 @@ fn random_changes_match_the_paper() {
             .filter(|key| before_model.get(*key) != model.get(*key))
             .copied()
             .collect();
-        assert_eq!(before.changed_keys(&trie), differing);
-        assert_eq!(trie.changed_keys(&before), differing);
+        assert_eq!(before.changed_keys(&trie).unwrap(), differing);
+        assert_eq!(trie.changed_keys(&before).unwrap(), differing);
+    }
+}
+
+#[test]
+fn a_stored_trie_matches_the_paper() {
+    let mut random = Random(0x1234_5678_9abc_def1);
+    for few in [false, true] {
+        let shelf = Arc::new(Shelf::default());
+        let mut model = Model::new();
+        let mut base = shelf.empty();
+        let mut window = vec![(base.clone(), model.clone())];
+        for _ in 0..80 {
+            let mut trie = window.last().unwrap().0.clone();
+            let mut changes = BTreeMap::new();
+            for _ in 0..1 + random.below(8) {
+                let at = [0, 1, 15, 30][random.below(4) as usize];
+                let mut key = key(&[(at, random.below(4) as u8), (30, 1 << random.below(8))]);
+                if !few {
+                    key[0] ^= random.below(256) as u8;
+                }
+                let value = vec![random.below(3) as u8; random.below(40) as usize];
+                let change = (random.below(3) > 0).then_some(value);
+                match &change {
+                    Some(value) => model.insert(key, value.clone()),
+                    None => model.remove(&key),
+                };
+                changes.insert(key, change);
+            }
+            let batch = changes.iter().map(|(key, change)| match change {
+                Some(value) => put(key, value),
+                None => Change::Remove(*key),
+            });
+            trie = trie.apply(batch.collect()).unwrap();
+            window.push((trie, model.clone()));
+            if window.len() > 5 {
+                window.drain(..1 + random.below(3) as usize);
+                base = shelf.advance(&base, &window[0].0);
+                shelf.assert_canonical(&window[0].1);
+                assert_same(&base, &window[0].1);
+                assert!(verify(&base, 1).errors.is_empty());
+            }
+            for (trie, model) in &window {
+                assert_same(trie, model);
+                assert_eq!(base.changed_keys(trie), window[0].0.changed_keys(trie));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_state_that_the_base_left_gives_errors() {
+    let shelf = Arc::new(Shelf::default());
+    let keys: Vec<Key> = (0..200).map(|byte| key(&[(0, byte)])).collect();
+    let many = keys.iter().map(|key| put(key, &[1; 40])).collect();
+    let first = shelf.advance(&shelf.empty(), &shelf.empty().apply(many).unwrap());
+    let second = first.apply(vec![put(&keys[7], &[2; 40])]).unwrap();
+    shelf.advance(&first, &second);
+    assert!(matches!(first.get(&keys[7]), Err(SourceError::Page(_))));
+    assert_eq!(second.get(&keys[7]).unwrap().unwrap().value(), [2; 40]);
+    assert_eq!(second.get(&keys[8]).unwrap().unwrap().value(), [1; 40]);
+}
+
+#[test]
+fn any_flipped_bit_of_a_page_is_noticed() {
+    let shelf = Arc::new(Shelf::default());
+    let keys: Vec<Key> = (0..40)
+        .map(|byte| key(&[(0, byte * 5), (9, byte)]))
+        .collect();
+    let sizes = keys.iter().enumerate();
+    let many = sizes.map(|(size, key)| put(key, &vec![1; size])).collect();
+    let base = shelf.advance(&shelf.empty(), &shelf.empty().apply(many).unwrap());
+    let pages = shelf.pages.lock().unwrap().clone();
+    for (place, bytes) in &pages {
+        // Every byte, and every bit of a byte somewhere.
+        for flip in (0..bytes.len() * 8).step_by(7) {
+            let mut bad = bytes.clone();
+            bad[flip / 8] ^= 1 << (flip % 8);
+            shelf.pages.lock().unwrap().insert(*place, bad);
+            assert!(
+                !verify(&base, 9).errors.is_empty(),
+                "page {place}, bit {flip}"
+            );
+        }
+        shelf.pages.lock().unwrap().insert(*place, bytes.clone());
     }
 }
 
@@ -121,7 +282,7 @@ fn one_branch_a_bit_is_the_deepest_trie() {
     let removals = model.keys().map(|key| Change::Remove(*key));
     let empty = full.apply(removals.collect()).unwrap();
     assert_same(&empty, &Model::new());
-    assert_eq!(full.changed_keys(&empty).len(), KEY_BITS + 1);
+    assert_eq!(full.changed_keys(&empty).unwrap().len(), KEY_BITS + 1);
 }
 
 #[test]
@@ -143,18 +304,22 @@ fn entries_start_anywhere() {
     let trie = trie.unwrap();
     for start in 0..=255 {
         let start = key(&[(30, start)]);
-        let listed: Vec<Key> = trie.entries_from(&start).map(|leaf| *leaf.key()).collect();
+        let listed: Vec<Key> = trie
+            .entries_from(&start)
+            .unwrap()
+            .map(|leaf| *leaf.unwrap().key())
+            .collect();
         let wanted: Vec<Key> = keys.iter().filter(|key| **key >= start).copied().collect();
         assert_eq!(listed, wanted);
     }
-    assert_eq!(trie.entries_from(&[255; KEY_BYTES]).count(), 0);
+    assert_eq!(trie.entries_from(&[255; KEY_BYTES]).unwrap().count(), 0);
 }
 
 #[test]
 fn a_key_twice_is_refused() {
     let twice = vec![put(&[1; KEY_BYTES], b"a"), Change::Remove([1; KEY_BYTES])];
     let refused = Trie::default().apply(twice).unwrap_err();
-    assert_eq!(refused, DuplicateKey([1; KEY_BYTES]));
+    assert_eq!(refused, ApplyError::DuplicateKey([1; KEY_BYTES]));
 }
 
 #[test]

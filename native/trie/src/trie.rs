@@ -1,9 +1,11 @@
 //! The trie value: lookup and the one way to change it.
 
 use std::mem::size_of;
+use std::sync::Arc;
 
 use crate::hash::{leaf_hashes, Hash, ZERO_HASH};
-use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, KEY_BYTES};
+use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, StoredLeaf, KEY_BYTES};
+use crate::source::{Reader, Source, SourceError};
 
 /// What to do with one key.
 #[derive(Clone, Debug)]
@@ -24,16 +26,32 @@ impl Change {
     }
 }
 
-/// A set of changes names this key twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DuplicateKey(pub Key);
+/// Why a trie could not be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplyError {
+    /// The changes name this key twice.
+    DuplicateKey(Key),
+    /// A node that the changes meet could not be read.
+    Source(SourceError),
+}
+
+impl From<SourceError> for ApplyError {
+    fn from(error: SourceError) -> Self {
+        ApplyError::Source(error)
+    }
+}
 
 /// An immutable map from 31-byte keys to values with the paper's Merkle root.
+///
+/// It lies in memory, or grows from a trie on disk: then it holds what changed, and references into
+/// its source for the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Trie {
     pub(crate) root: Option<Edge>,
     len: usize,
     value_bytes: usize,
+    generation: u32,
+    source: Option<Arc<dyn Source>>,
 }
 
 /// A change that has an effect: the removal of a present key, or a new or different value.
@@ -42,7 +60,44 @@ struct Update<'a> {
     put: Option<(&'a Leaf, Hash)>,
 }
 
+/// An entry that was looked up; its value is not fetched when it is stored.
+pub(crate) enum Found {
+    Memory(Leaf, Hash),
+    Stored(Arc<StoredLeaf>, Hash),
+}
+
+impl Found {
+    pub fn value_len(&self) -> usize {
+        match self {
+            Found::Memory(leaf, _) => leaf.value().len(),
+            Found::Stored(leaf, _) => leaf.value_len as usize,
+        }
+    }
+
+    fn hash(&self) -> &Hash {
+        match self {
+            Found::Memory(_, hash) | Found::Stored(_, hash) => hash,
+        }
+    }
+}
+
 impl Trie {
+    pub(crate) fn of_parts(
+        root: Option<Edge>,
+        len: usize,
+        value_bytes: usize,
+        generation: u32,
+        source: Option<Arc<dyn Source>>,
+    ) -> Trie {
+        Trie {
+            root,
+            len,
+            value_bytes,
+            generation,
+            source,
+        }
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.len
@@ -53,13 +108,23 @@ impl Trie {
         self.len == 0
     }
 
+    /// Bytes of all values together.
+    pub fn value_bytes(&self) -> usize {
+        self.value_bytes
+    }
+
+    /// One more than that of the trie it was made from by [`Trie::apply`].
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
     /// The Merkle root, function M of appendix D over all entries.
     pub fn root(&self) -> Hash {
         self.root.as_ref().map_or(ZERO_HASH, |edge| edge.hash)
     }
 
-    /// Bytes of memory that this trie would take alone, nothing shared; the allocator's own
-    /// bookkeeping is estimated.
+    /// Bytes of memory that this trie would take alone, nothing shared and nothing stored; the
+    /// allocator's own bookkeeping is estimated.
     pub fn memory(&self) -> usize {
         const COUNTS: usize = 2 * size_of::<usize>();
         const ALLOCATOR: usize = 2 * size_of::<usize>();
@@ -69,50 +134,92 @@ impl Trie {
     }
 
     /// The entry of `key`.
-    pub fn get(&self, key: &Key) -> Option<Leaf> {
-        self.find(key).cloned()
+    pub fn get(&self, key: &Key) -> Result<Option<Leaf>, SourceError> {
+        let missed = self.source.as_ref().map(|source| source.misses());
+        let leaf = match self.find(key)? {
+            Some(Found::Memory(leaf, _)) => Some(leaf),
+            Some(Found::Stored(stored, _)) => Some(self.reader().leaf(&stored)?),
+            None => None,
+        };
+        if let Some(source) = &self.source {
+            source.count_lookup(missed == Some(source.misses()));
+        }
+        Ok(leaf)
     }
 
-    fn find(&self, key: &Key) -> Option<&Leaf> {
-        let leaf = self.root.as_ref()?.node.nearest_leaf(key);
-        (leaf.key() == key).then_some(leaf)
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader(self.source.as_deref())
+    }
+
+    pub(crate) fn find(&self, key: &Key) -> Result<Option<Found>, SourceError> {
+        let Some(mut edge) = self.root.as_ref() else {
+            return Ok(None);
+        };
+        while let Node::Branch(branch) = &edge.node {
+            edge = &branch.edges[bit(key, usize::from(branch.bit))];
+        }
+        let mut node = edge.node.clone();
+        while let Node::StoredBranch(stored) = &node {
+            let (page, index) = self.reader().locate(stored)?;
+            node = page.descend(index, key);
+        }
+        if node.first_key() != key {
+            return Ok(None);
+        }
+        let hash = match &edge.node {
+            Node::StoredBranch(_) => crate::page::outside_hash(&node),
+            _ => edge.hash,
+        };
+        Ok(Some(match node {
+            Node::Leaf(leaf, _) => Found::Memory(leaf, hash),
+            Node::StoredLeaf(leaf) => Found::Stored(leaf, hash),
+            Node::Branch(_) | Node::StoredBranch(_) => return Ok(None),
+        }))
     }
 
     /// The trie with these changes, given in any order.
     ///
     /// Changes without effect are dropped first, so a trie that ends up equal shares all its nodes.
-    pub fn apply(&self, mut changes: Vec<Change>) -> Result<Trie, DuplicateKey> {
+    pub fn apply(&self, mut changes: Vec<Change>) -> Result<Trie, ApplyError> {
         changes.sort_unstable_by(|a, b| a.key().cmp(b.key()));
         if let Some(pair) = changes
             .windows(2)
             .find(|pair| pair[0].key() == pair[1].key())
         {
-            return Err(DuplicateKey(*pair[0].key()));
+            return Err(ApplyError::DuplicateKey(*pair[0].key()));
         }
         let mut child = self.clone();
-        changes.retain(|change| child.account(self.find(change.key()), change));
-        let updates = hashed(&changes);
+        child.generation += 1;
+        let mut updates = Vec::with_capacity(changes.len());
+        for update in hashed(&changes) {
+            if child.account(self.find(update.key)?, &update) {
+                updates.push(update);
+            }
+        }
         if !updates.is_empty() {
+            let work = Work {
+                reader: self.reader(),
+                base: self.reader().base(),
+                birth: child.generation,
+            };
             child.root = match &self.root {
-                Some(edge) => update(edge, 0, &updates),
-                None => build(&puts(&updates), 0),
+                Some(edge) => work.update(edge, 0, &updates)?,
+                None => work.build(&work.puts(&updates), 0),
             };
         }
         Ok(child)
     }
 
     /// Counts one change against the entry it meets; false when it has no effect.
-    fn account(&mut self, old: Option<&Leaf>, change: &Change) -> bool {
-        let new = match change {
-            Change::Put(leaf) => Some(leaf),
-            Change::Remove(_) => None,
-        };
-        if old == new {
+    fn account(&mut self, old: Option<Found>, update: &Update<'_>) -> bool {
+        let new = update.put.as_ref();
+        if old.as_ref().map(Found::hash) == new.map(|(_, hash)| hash) {
             return false;
         }
         self.len = self.len + usize::from(new.is_some()) - usize::from(old.is_some());
-        let size = |leaf: Option<&Leaf>| leaf.map_or(0, |leaf| leaf.value().len());
-        self.value_bytes = self.value_bytes + size(new) - size(old);
+        let size = new.map_or(0, |(leaf, _)| leaf.value().len());
+        let gone = old.as_ref().map_or(0, Found::value_len);
+        self.value_bytes = self.value_bytes + size - gone;
         true
     }
 }
@@ -138,97 +245,111 @@ fn hashed(changes: &[Change]) -> Vec<Update<'_>> {
         .collect()
 }
 
-fn puts<'a>(updates: &'a [Update<'_>]) -> Vec<(&'a Leaf, &'a Hash)> {
-    updates
-        .iter()
-        .filter_map(|update| update.put.as_ref().map(|(leaf, hash)| (*leaf, hash)))
-        .collect()
+type Changed = Result<Option<Edge>, SourceError>;
+
+/// What the making of one trie needs everywhere.
+struct Work<'a> {
+    reader: Reader<'a>,
+    base: Option<u32>,
+    birth: u32,
 }
 
-/// The sub-trie below `edge` with a non-empty sorted run of updates, linked from depth `top`; all
-/// keys agree before `top`. Of `edge` only the node counts, its hash may stand at another depth.
-fn update(edge: &Edge, top: usize, updates: &[Update<'_>]) -> Option<Edge> {
-    let branch = match &edge.node {
-        Node::Leaf(leaf) => return build(&beside(leaf, &edge.hash, updates), top),
-        Node::Branch(branch) => branch,
-    };
-    let own = usize::from(branch.bit);
-    let from = parting_bit(&edge.node, top, updates);
-    let side_of = |update: &Update<'_>| bit(update.key, from);
-    let (left, right) = updates.split_at(updates.partition_point(|update| side_of(update) == 0));
-    let sides = if from == own {
-        [
-            updated(&branch.edges[0], from + 1, left),
-            updated(&branch.edges[1], from + 1, right),
-        ]
-    } else {
-        // Removals name present keys, so what lies beside the branch is all new.
-        match bit(edge.node.first_leaf().key(), from) {
-            0 => [inside(edge, from + 1, left), build(&puts(right), from + 1)],
-            _ => [build(&puts(left), from + 1), inside(edge, from + 1, right)],
+impl Work<'_> {
+    fn puts(&self, updates: &[Update<'_>]) -> Vec<Edge> {
+        updates
+            .iter()
+            .filter_map(|update| update.put)
+            .map(|(leaf, hash)| Edge::to_leaf(leaf.clone(), hash, self.birth))
+            .collect()
+    }
+
+    /// The sub-trie below `edge` with a non-empty sorted run of updates, linked from depth `top`;
+    /// all keys agree before `top`. Of `edge` only the node counts, its hash may stand at another
+    /// depth.
+    fn update(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
+        if !edge.node.is_branch() {
+            return Ok(self.build(&self.beside(edge, updates), top));
         }
-    };
-    Edge::join(sides, from, top)
-}
+        let from = parting_bit(&edge.node, top, updates);
+        let side_of = |update: &Update<'_>| bit(update.key, from);
+        let (left, right) =
+            updates.split_at(updates.partition_point(|update| side_of(update) == 0));
+        if from == edge.node.bit() {
+            let branch = edge.node.branch(self.reader)?.expect("checked above");
+            let sides = [
+                self.updated(&branch.edges[0], from + 1, left)?,
+                self.updated(&branch.edges[1], from + 1, right)?,
+            ];
+            return Ok(Edge::join(sides, from, top, self.birth));
+        }
+        // Removals name present keys, so what lies beside the branch is all new.
+        let sides = match bit(edge.node.first_key(), from) {
+            0 => [
+                self.inside(edge, from + 1, left)?,
+                self.build(&self.puts(right), from + 1),
+            ],
+            _ => [
+                self.build(&self.puts(left), from + 1),
+                self.inside(edge, from + 1, right)?,
+            ],
+        };
+        Ok(Edge::join(sides, from, top, self.birth))
+    }
 
-/// A child with the updates of its side; shared as it is when there are none.
-fn updated(edge: &Edge, top: usize, updates: &[Update<'_>]) -> Option<Edge> {
-    match updates {
-        [] => Some(edge.clone()),
-        _ => update(edge, top, updates),
+    /// A child with the updates of its side; when there are none it is shared, or shed.
+    fn updated(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
+        match updates {
+            [] => Ok(Some(edge.shed(top, self.base))),
+            _ => self.update(edge, top, updates),
+        }
+    }
+
+    /// A sub-trie that moves down to depth `top`, with the updates that fall on its side.
+    fn inside(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
+        match updates {
+            [] => Ok(Some(edge.clone().moved(top))),
+            _ => self.update(edge, top, updates),
+        }
+    }
+
+    /// The entries that stand where there was one leaf, in key order.
+    fn beside(&self, leaf: &Edge, updates: &[Update<'_>]) -> Vec<Edge> {
+        let mut entries = self.puts(updates);
+        let key = leaf.node.first_key();
+        if let Err(place) = updates.binary_search_by(|update| update.key.cmp(key)) {
+            // Every update is a put then: a removal here could only name the leaf's own key.
+            entries.insert(place, leaf.clone());
+        }
+        entries
+    }
+
+    /// A sub-trie of sorted entries, linked from depth `top`; all keys agree before `top`.
+    fn build(&self, entries: &[Edge], top: usize) -> Option<Edge> {
+        match entries {
+            [] => None,
+            [edge] => Some(edge.clone()),
+            [first, .., last] => {
+                let from = shared_bits(first.node.first_key(), last.node.first_key());
+                let middle = entries.partition_point(|edge| bit(edge.node.first_key(), from) == 0);
+                let (left, right) = entries.split_at(middle);
+                let sides = [self.build(left, from + 1), self.build(right, from + 1)];
+                Edge::join(sides, from, top, self.birth)
+            }
+        }
     }
 }
 
-/// A sub-trie that moves down to depth `top`, with the updates that fall on its side.
-fn inside(edge: &Edge, top: usize, updates: &[Update<'_>]) -> Option<Edge> {
-    match updates {
-        [] => Some(edge.clone().moved(top)),
-        _ => update(edge, top, updates),
-    }
-}
-
-/// The first bit at which a branch and sorted updates part: the branch's own, or an earlier one at
+/// The first bit at which a node and sorted updates part: a branch's own, or an earlier one at
 /// which an update leaves the run of bits that all its keys share.
 fn parting_bit(node: &Node, top: usize, updates: &[Update<'_>]) -> usize {
     if node.bit() == top {
         return top;
     }
-    let key = node.first_leaf().key();
+    let key = node.first_key();
     // Sorted: the update that parts first is the first or the last.
     [updates.first(), updates.last()]
         .into_iter()
         .flatten()
         .map(|update| shared_bits(key, update.key))
         .fold(node.bit(), usize::min)
-}
-
-/// The entries that stand where there was one leaf, in key order.
-fn beside<'a>(
-    leaf: &'a Leaf,
-    hash: &'a Hash,
-    updates: &'a [Update<'_>],
-) -> Vec<(&'a Leaf, &'a Hash)> {
-    let mut entries = puts(updates);
-    if let Err(place) = updates.binary_search_by(|update| update.key.cmp(leaf.key())) {
-        // Every update is a put then: a removal here could only name the leaf's own key.
-        entries.insert(place, (leaf, hash));
-    }
-    entries
-}
-
-/// A sub-trie of sorted entries, linked from depth `top`; all keys agree before `top`.
-fn build(entries: &[(&Leaf, &Hash)], top: usize) -> Option<Edge> {
-    match entries {
-        [] => None,
-        [(leaf, hash)] => Some(Edge {
-            hash: **hash,
-            node: Node::Leaf((*leaf).clone()),
-        }),
-        [(first, _), .., (last, _)] => {
-            let from = shared_bits(first.key(), last.key());
-            let middle = entries.partition_point(|(leaf, _)| bit(leaf.key(), from) == 0);
-            let (left, right) = entries.split_at(middle);
-            Edge::join([build(left, from + 1), build(right, from + 1)], from, top)
-        }
-    }
 }

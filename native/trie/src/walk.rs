@@ -1,115 +1,176 @@
 //! Walks over a trie in key order, and over two tries at once.
 
+use std::sync::Arc;
+
 use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, KEY_BITS};
+use crate::source::{Reader, SourceError};
 use crate::trie::Trie;
 
-/// The entries of a trie from some key on, in key order. Holds at most one node a level.
+/// The entries of a trie from some key on, in key order. Holds at most one node a level; after an
+/// error it ends.
 #[derive(Debug)]
 pub struct Entries<'a> {
-    pending: Vec<&'a Node>,
+    reader: Reader<'a>,
+    pending: Vec<Node>,
+}
+
+impl Entries<'_> {
+    /// The next entry as a node: its value is not fetched when it is stored.
+    fn next_node(&mut self) -> Result<Option<Node>, SourceError> {
+        while let Some(node) = self.pending.pop() {
+            let Some(branch) = node.branch(self.reader)? else {
+                return Ok(Some(node));
+            };
+            let [left, right] = &branch.edges;
+            self.pending.push(right.node.clone());
+            self.pending.push(left.node.clone());
+        }
+        Ok(None)
+    }
+
+    fn next_leaf(&mut self) -> Result<Option<Leaf>, SourceError> {
+        Ok(match self.next_node()? {
+            Some(Node::Leaf(leaf, _)) => Some(leaf),
+            Some(Node::StoredLeaf(stored)) => Some(self.reader.leaf(&stored)?),
+            _ => None,
+        })
+    }
 }
 
 impl Iterator for Entries<'_> {
-    type Item = Leaf;
+    type Item = Result<Leaf, SourceError>;
 
-    fn next(&mut self) -> Option<Leaf> {
-        loop {
-            match self.pending.pop()? {
-                Node::Leaf(leaf) => return Some(leaf.clone()),
-                Node::Branch(branch) => {
-                    let [left, right] = &branch.edges;
-                    self.pending.push(&right.node);
-                    self.pending.push(&left.node);
-                }
-            }
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.next_leaf();
+        if next.is_err() {
+            self.pending.clear();
         }
+        next.transpose()
     }
 }
 
 impl Trie {
     /// All entries whose key is `start` or a later one.
-    pub fn entries_from(&self, start: &Key) -> Entries<'_> {
+    pub fn entries_from(&self, start: &Key) -> Result<Entries<'_>, SourceError> {
+        let reader = self.reader();
         let mut pending = Vec::new();
-        let Some(root) = &self.root else {
-            return Entries { pending };
-        };
-        let parting = shared_bits(root.node.nearest_leaf(start).key(), start);
-        let mut node = &root.node;
-        while let Node::Branch(branch) = node {
-            let from = usize::from(branch.bit);
-            if from > parting {
-                break;
+        if let Some(root) = &self.root {
+            let parting = shared_bits(&nearest_key(root, start, reader)?, start);
+            let mut node = root.node.clone();
+            while node.bit() <= parting {
+                let Some(branch) = node.branch(reader)? else {
+                    break;
+                };
+                let side = bit(start, usize::from(branch.bit));
+                if side == 0 {
+                    pending.push(branch.edges[1].node.clone());
+                }
+                node = branch.edges[side].node.clone();
             }
-            let side = bit(start, from);
-            if side == 0 {
-                pending.push(&branch.edges[1].node);
+            // All keys below agree with `start` before the parting bit and differ from it there.
+            if parting == KEY_BITS || bit(start, parting) == 0 {
+                pending.push(node);
             }
-            node = &branch.edges[side].node;
         }
-        // All keys below agree with `start` before the parting bit and differ from it there.
-        if parting == KEY_BITS || bit(start, parting) == 0 {
-            pending.push(node);
-        }
-        Entries { pending }
+        Ok(Entries { reader, pending })
     }
 
     /// The keys whose values differ between two tries, or that only one of them has, in key order.
     ///
     /// Sub-tries of equal hash are not entered, so the cost follows the difference.
-    pub fn changed_keys(&self, other: &Trie) -> Vec<Key> {
-        let mut keys = Vec::new();
+    pub fn changed_keys(&self, other: &Trie) -> Result<Vec<Key>, SourceError> {
+        let mut pair = Pair {
+            readers: [self.reader(), other.reader()],
+            keys: Vec::new(),
+        };
         match (&self.root, &other.root) {
-            (Some(a), Some(b)) => differences(a, b, &mut keys),
-            (Some(edge), None) | (None, Some(edge)) => collect(&edge.node, &mut keys),
+            (Some(a), Some(b)) => pair.differences(a, b, 0)?,
+            (Some(edge), None) => pair.collect(edge, 0)?,
+            (None, Some(edge)) => pair.collect(edge, 1)?,
             (None, None) => {}
         }
-        keys
+        Ok(pair.keys)
     }
 }
 
-fn collect(node: &Node, keys: &mut Vec<Key>) {
-    let pending = vec![node];
-    keys.extend(Entries { pending }.map(|leaf| *leaf.key()));
+/// Key of the entry that the bits of `key` lead to: the only one below that can have this key.
+fn nearest_key(edge: &Edge, key: &Key, reader: Reader<'_>) -> Result<Key, SourceError> {
+    let mut node = edge.node.clone();
+    while let Some(branch) = node.branch(reader)? {
+        node = branch.edges[bit(key, usize::from(branch.bit))].node.clone();
+    }
+    Ok(*node.first_key())
 }
 
-fn differences(a: &Edge, b: &Edge, keys: &mut Vec<Key>) {
-    // Equal hashes mean equal entries even where the links start at different depths.
-    if a.hash == b.hash {
-        return;
-    }
-    let (key_a, key_b) = (a.node.first_leaf().key(), b.node.first_leaf().key());
-    let shared = shared_bits(key_a, key_b);
-    if shared < a.node.bit().min(b.node.bit()) {
-        let [first, second] = match bit(key_a, shared) {
-            0 => [a, b],
-            _ => [b, a],
+/// Two tries that are compared, and the keys found so far.
+struct Pair<'a> {
+    readers: [Reader<'a>; 2],
+    keys: Vec<Key>,
+}
+
+impl Pair<'_> {
+    /// Takes all keys of a sub-trie of the first trie (0) or the second (1).
+    fn collect(&mut self, edge: &Edge, of: usize) -> Result<(), SourceError> {
+        let mut entries = Entries {
+            reader: self.readers[of],
+            pending: vec![edge.node.clone()],
         };
-        collect(&first.node, keys);
-        collect(&second.node, keys);
-        return;
-    }
-    match (&a.node, &b.node) {
-        (Node::Branch(x), Node::Branch(y)) if x.bit == y.bit => {
-            differences(&x.edges[0], &y.edges[0], keys);
-            differences(&x.edges[1], &y.edges[1], keys);
+        while let Some(node) = entries.next_node()? {
+            self.keys.push(*node.first_key());
         }
-        (Node::Branch(x), _) if usize::from(x.bit) < b.node.bit() => one_sided(x, b, keys),
-        (_, Node::Branch(y)) => one_sided(y, a, keys),
-        (_, Node::Leaf(leaf)) => keys.push(*leaf.key()),
+        Ok(())
     }
-}
 
-/// Differences between a branch and a sub-trie that lies wholly on one of its sides.
-fn one_sided(branch: &Branch, other: &Edge, keys: &mut Vec<Key>) {
-    let [left, right] = &branch.edges;
-    match bit(other.node.first_leaf().key(), usize::from(branch.bit)) {
-        0 => {
-            differences(left, other, keys);
-            collect(&right.node, keys);
+    /// Compares a sub-trie of trie `of` with one of the other trie.
+    fn differences(&mut self, a: &Edge, b: &Edge, of: usize) -> Result<(), SourceError> {
+        // Equal hashes mean equal entries even where the links start at different depths.
+        if a.hash == b.hash {
+            return Ok(());
         }
-        _ => {
-            collect(&left.node, keys);
-            differences(right, other, keys);
+        let (key_a, key_b) = (a.node.first_key(), b.node.first_key());
+        let shared = shared_bits(key_a, key_b);
+        if shared < a.node.bit().min(b.node.bit()) {
+            let [first, second] = match bit(key_a, shared) {
+                0 => [(a, of), (b, 1 - of)],
+                _ => [(b, 1 - of), (a, of)],
+            };
+            self.collect(first.0, first.1)?;
+            return self.collect(second.0, second.1);
         }
+        match a.node.bit().cmp(&b.node.bit()) {
+            std::cmp::Ordering::Less => self.one_sided(a, b, of),
+            std::cmp::Ordering::Greater => self.one_sided(b, a, 1 - of),
+            std::cmp::Ordering::Equal => {
+                let branches = (self.branch(a, of)?, self.branch(b, 1 - of)?);
+                let (Some(x), Some(y)) = branches else {
+                    self.keys.push(*key_a);
+                    return Ok(());
+                };
+                self.differences(&x.edges[0], &y.edges[0], of)?;
+                self.differences(&x.edges[1], &y.edges[1], of)
+            }
+        }
+    }
+
+    /// Differences between a branch and a sub-trie that lies wholly on one of its sides.
+    fn one_sided(&mut self, branch: &Edge, other: &Edge, of: usize) -> Result<(), SourceError> {
+        let Some(branch) = self.branch(branch, of)? else {
+            return Ok(());
+        };
+        let [left, right] = &branch.edges;
+        match bit(other.node.first_key(), usize::from(branch.bit)) {
+            0 => {
+                self.differences(left, other, of)?;
+                self.collect(right, of)
+            }
+            _ => {
+                self.collect(left, of)?;
+                self.differences(right, other, of)
+            }
+        }
+    }
+
+    fn branch(&self, edge: &Edge, of: usize) -> Result<Option<Arc<Branch>>, SourceError> {
+        edge.node.branch(self.readers[of])
     }
 }

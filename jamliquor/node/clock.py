@@ -1,0 +1,16 @@
+"""The slot that the clock of this machine stands at."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from jamliquor.params import ChainParams
+
+COMMON_ERA: Final = 1_735_732_800
+"""Seconds from 1970 to the beginning of the Jam Common Era, 2025-01-01 12:00 UTC (section 4.4)."""
+
+
+def slot_now(params: ChainParams) -> int:
+    """The present slot; 0 before the era."""
+    return max(0, int(time.time()) - COMMON_ERA) // params.slot_seconds

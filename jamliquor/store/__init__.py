@@ -1,0 +1,1 @@
+"""Blocks and states, in memory or on disk."""

@@ -1,0 +1,168 @@
+"""The store's door to the native database: tables of byte strings and the base state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from jamliquor._native import ffi, last_error, lib, take_buffer
+from jamliquor.errors import StoreError, StoreFull
+from jamliquor.state.trie import Trie
+from jamliquor.store.interface import Counters
+
+_ERR_ARGUMENT = -1
+_ERR_PANIC = -3
+
+# What the operating system says when a disk, or what somebody may use of it, is full.
+_NO_ROOM = ("no space left", "quota exceeded", "file too large")
+
+_REMOVED = b"\xff\xff\xff\xff"
+_HEAD_BYTES = 5
+
+
+class Table(IntEnum):
+    """The tables, by their numbers in the file."""
+
+    META = 0
+    RECORDS = 1
+    SLOTS = 2
+    BLOCKS = 3
+    CHANGES = 4
+
+
+class Write(NamedTuple):
+    """A change of one row: its value, or None to remove it."""
+
+    table: Table
+    key: bytes
+    value: bytes | None
+
+
+class Trial(NamedTuple):
+    """How the file is to misbehave, for tests and benchmarks; by default not at all.
+
+    Attributes:
+        journal: a file in which every change of the database's file is recorded.
+        fail_at: the number of the change, from 1, from which on every change fails.
+        capacity: a length in bytes that the file cannot exceed.
+        sync_delay_ms: how much longer each sync takes.
+    """
+
+    journal: str = ""
+    fail_at: int = 0
+    capacity: int = 0
+    sync_delay_ms: int = 0
+
+
+class Database:
+    """An open database file, locked until it is closed.
+
+    Args:
+        path: the file; made when it is missing.
+        cache_bytes: bound of trie pages and values in memory.
+        file_cache_bytes: bound of the file's own cache.
+        trial: see :class:`Trial`.
+
+    Every method raises :class:`~jamliquor.errors.StoreError` when the file cannot be read or written;
+    the sentence begins with its path.
+    """
+
+    def __init__(self, path: Path, cache_bytes: int, file_cache_bytes: int, trial: Trial) -> None:
+        self._path = path
+        name, journal = str(path).encode(), trial.journal.encode()
+        out = ffi.new("struct JamDb **")
+        self._check(
+            lib.jam_db_open(
+                name,
+                len(name),
+                cache_bytes,
+                file_cache_bytes,
+                journal,
+                len(journal),
+                trial.fail_at,
+                trial.capacity,
+                trial.sync_delay_ms,
+                out,
+            )
+        )
+        self._handle = ffi.gc(out[0], lib.jam_db_free)
+
+    def close(self) -> None:
+        """Write what is pending and release the file."""
+        self._check(lib.jam_db_close(self._handle))
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """The value of a row, or None."""
+        out = ffi.new("struct JamBuffer **")
+        found = self._check(lib.jam_db_get(self._handle, table, key, len(key), out))
+        return take_buffer(out[0]) if found else None
+
+    def rows(
+        self, table: Table, first: bytes, end: bytes, limit: int = 1 << 30
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Rows in order of their keys, ``end`` excluded, fetched in portions."""
+        out = ffi.new("struct JamBuffer **")
+        while limit > 0:
+            arguments = (table, first, len(first), end, len(end), limit, out)
+            self._check(lib.jam_db_range(self._handle, *arguments))
+            portion = take_buffer(out[0])
+            if not portion:
+                return
+            at = 0
+            while at < len(portion):
+                middle = at + _HEAD_BYTES + portion[at]
+                key = portion[at + _HEAD_BYTES : middle]
+                size = int.from_bytes(portion[at + 1 : at + _HEAD_BYTES], "little")
+                yield key, portion[middle : middle + size]
+                limit -= 1
+                at = middle + size
+            first = key + b"\0"
+
+    def commit(self, writes: Iterable[Write], base: Trie | None = None, *, durable: bool) -> None:
+        """Change rows, and move the base to another state, in one atomic write."""
+        batch = b"".join(map(_encode, writes))
+        handle = ffi.NULL if base is None else base.handle
+        self._check(lib.jam_db_commit(self._handle, batch, len(batch), handle, durable))
+
+    def base(self) -> Trie:
+        """The base: a trie that lies in this database."""
+        out = ffi.new("struct JamTrie **")
+        self._check(lib.jam_db_base(self._handle, out))
+        return Trie(out[0])
+
+    def compact(self) -> None:
+        """Give free space back to the file system."""
+        self._check(lib.jam_db_compact(self._handle))
+
+    def verify(self, limit: int) -> list[str]:
+        """A sentence for each thing that is damaged, at most ``limit``."""
+        out = ffi.new("struct JamBuffer **")
+        self._check(lib.jam_db_verify(self._handle, limit, out))
+        return take_buffer(out[0]).decode().splitlines()
+
+    @property
+    def counters(self) -> Counters:
+        """What was read and written so far."""
+        size = 8 * len(Counters._fields)
+        out = ffi.new("uint8_t[]", size)
+        self._check(lib.jam_db_counters(self._handle, out, size))
+        data = bytes(ffi.buffer(out, size))
+        return Counters(*(int.from_bytes(data[at : at + 8], "little") for at in range(0, size, 8)))
+
+    def _check(self, code: int) -> int:
+        if code >= 0:
+            return code
+        if code == _ERR_ARGUMENT:
+            raise ValueError(last_error())
+        if code == _ERR_PANIC:
+            raise StoreError(f"{self._path}: the file is damaged ({last_error()})")
+        text = last_error()
+        kind = StoreFull if any(words in text.lower() for words in _NO_ROOM) else StoreError
+        raise kind(f"{self._path}: {text}")
+
+
+def _encode(write: Write) -> bytes:
+    size = _REMOVED if write.value is None else len(write.value).to_bytes(4, "little")
+    return bytes([write.table, len(write.key)]) + size + write.key + (write.value or b"")
