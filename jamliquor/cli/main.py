@@ -19,7 +19,6 @@ _COMMANDS = {
     "keys": ("keys", "Make and keep a validator's keys (JIP-5)."),
     "pvm": ("pvm", "Assemble, disassemble, examine and run programs."),
     "events": ("events", "Read, check and replay the log of what a node did."),
-    "import": ("import_", "Import recorded blocks and compare the state after each."),
     "inspect": ("inspect", "Look into the directory of a node."),
     "prune": ("prune", "Finalise a block by hand, drop old blocks."),
 }
