@@ -122,7 +122,9 @@ class SecretKey:
         return bytes(out)
 
     def prove(self, ring_keys: Sequence[bytes], index: int, vrf_input: bytes, aux: bytes) -> bytes:
-        """A 784-byte proof that some key of the ring signed; blinded, so no two are alike.
+        """A 784-byte proof that some key of the ring signed.
+
+        It is blinded by what derives from the secret and all arguments, so it is deterministic.
 
         Args:
             ring_keys: the ring's 32-byte keys, in the order of its commitment.
