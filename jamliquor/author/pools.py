@@ -231,7 +231,7 @@ class PreimagePool(_Pool):
 
     def choose(self, ahead: Outlook, max_octets: int = 1 << 20) -> Preimages:
         """Preimages that are still wanted, sorted, of at most ``max_octets`` together."""
-        chosen = []
+        chosen: list[Preimage] = []
         left = max_octets
         for preimage in sorted(self._held):
             item = preimages.provision(preimage.service, preimage.data)
