@@ -155,6 +155,7 @@ class _Totals:
             "head": "0x" + head.hash.hex(),
             "state_root": "0x" + head.state_root.hex(),
             "slot": devnet.slot,
+            "head_slot": head.slot,
             "epochs": devnet.params.epoch_of(devnet.slot)[0]
             - devnet.params.epoch_of(devnet.options.start)[0]
             + 1,
@@ -226,7 +227,7 @@ def _lines(record: dict[str, Any], options: Options, out: Path | None) -> Iterat
             f"{record['reports']} reports, {record['preimages']} preimages, "
             f"{record['offenders']} offenders",
         ),
-        ("head", f"slot {record['slot']}, {record['head'][:18]}"),
+        ("head", f"slot {record['head_slot']}, {record['head'][:18]}"),
         ("state", record["state_root"]),
         ("time", f"{record['seconds']:.2f} s"),
         ("memory", f"{record['peak_rss_bytes'] / 1e6:.1f} MB at the peak"),

@@ -13,6 +13,7 @@ _COMMANDS = {
     "bench": ("bench", "Measure how fast this machine is."),
     "chain-spec": ("chain_spec", "Make, show and check chain specifications (JIP-4)."),
     "conformance": ("conformance", "Test a target that speaks the conformance protocol."),
+    "demo": ("demo", "Import the chain that comes with the package."),
     "devnet": ("devnet", "Run a network of development validators."),
     "doctor": ("doctor", "Check the installation and this machine."),
     "fuzz": ("fuzz", "Serve the conformance protocol on a Unix socket."),

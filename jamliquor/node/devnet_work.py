@@ -23,7 +23,9 @@ PROFILES: Final = ("none", "mixed", *(name.replace("_", "-") for name in NAMES))
 """What the network may work at; ``mixed`` is all services."""
 
 _FIRST_SERVICE: Final = 1000
-_IDS: Final = {name: _FIRST_SERVICE + index for index, name in enumerate(NAMES)}
+SERVICES: Final = {name: _FIRST_SERVICE + index for index, name in enumerate(NAMES)}
+"""Identifiers of the example services."""
+
 _AUTHORIZER_HOST: Final = 0
 _BALANCE: Final = 10**9
 _REFINE_GAS: Final = 1_000_000
@@ -49,7 +51,7 @@ def services() -> Services:
     """The example services, and the host of the authorizer."""
     code = service_code("authorizer")
     accounts = [GenesisService(_AUTHORIZER_HOST, code, _BALANCE)]
-    accounts += [GenesisService(_IDS[name], service_code(name), _BALANCE) for name in NAMES]
+    accounts += [GenesisService(SERVICES[name], service_code(name), _BALANCE) for name in NAMES]
     return Services(tuple(accounts), work.authorizer(blake2b(code), b""))
 
 
@@ -81,7 +83,7 @@ class Workload:
 
     def preimages(self, ahead: Outlook) -> Iterator[Preimage]:
         """The preimages that are waited for."""
-        service = _IDS["preimages"]
+        service = SERVICES["preimages"]
         for number in range(_BLOBS):
             blob = self._blob(number)
             if preimages.is_providable(ahead.prior.get, preimages.provision(service, blob)):
@@ -90,10 +92,12 @@ class Workload:
     def _item(self, ahead: Outlook, core: int, at: int) -> WorkItem:
         place = (ahead.slot, core, at)
         name = self._draws.choice(self._names, "service", *place)
-        account = ahead.prior.account(_IDS[name])
+        account = ahead.prior.account(SERVICES[name])
         assert account is not None, "the genesis has every example service"
         payload = getattr(self, f"_{name}")(*place)
-        return WorkItem(_IDS[name], account.code_hash, _REFINE_GAS, _ACCUMULATE_GAS, 0, payload, (), ())
+        return WorkItem(
+            SERVICES[name], account.code_hash, _REFINE_GAS, _ACCUMULATE_GAS, 0, payload, (), ()
+        )
 
     def _echo(self, *place: int) -> bytes:
         return self._draws.octets(self._draws.below(200, "length", *place), "echo", *place)
@@ -117,7 +121,7 @@ class Workload:
         return bytes((command,)) + blake2b(blob) + len(blob).to_bytes(4, "little")
 
     def _transfers(self, *place: int) -> bytes:
-        receiver = _IDS[self._draws.choice(NAMES, "receiver", *place)]
+        receiver = SERVICES[self._draws.choice(NAMES, "receiver", *place)]
         amount = 1 + self._draws.below(1000, "amount", *place)
         numbers = amount.to_bytes(8, "little") + _TRANSFER_GAS.to_bytes(8, "little")
         return receiver.to_bytes(4, "little") + numbers + b"for your trouble"
