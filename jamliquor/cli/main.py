@@ -10,6 +10,7 @@ import click
 from jamliquor.cli.version import version
 
 _COMMANDS = {
+    "author": ("author", "Make blocks with a validator's keys."),
     "bench": ("bench", "Measure how fast this machine is."),
     "chain-spec": ("chain_spec", "Make, show and check chain specifications (JIP-4)."),
     "conformance": ("conformance", "Test a target that speaks the conformance protocol."),

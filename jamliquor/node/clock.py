@@ -19,3 +19,8 @@ def slot_now(params: ChainParams) -> int:
 def seconds_until(params: ChainParams, slot: int) -> float:
     """Seconds until a slot begins; 0 once it has."""
     return max(0.0, COMMON_ERA + slot * params.slot_seconds - time.time())
+
+
+def era_seconds() -> float:
+    """Seconds since the beginning of the Jam Common Era."""
+    return time.time() - COMMON_ERA
