@@ -393,8 +393,8 @@ class GuaranteePool(_Pool):
         return fit, later
 
 
-_PASSING: Final = frozenset({"core_engaged", "dependency_missing", "future_report_slot"})
-"""What may be otherwise in the next block."""
+_PASSING: Final = frozenset({"core_engaged", "dependency_missing"})
+"""What may be otherwise in the next block; found after the guarantors' signatures were demanded."""
 
 
 class DisputePool(_Pool):
