@@ -17,13 +17,13 @@ _COMMANDS = {
     "demo": ("demo", "Import the chain that comes with the package."),
     "devnet": ("devnet", "Run a network of development validators."),
     "doctor": ("doctor", "Check the installation and this machine."),
+    "events": ("events", "Read, check and replay the log of what a node did."),
     "fuzz": ("fuzz", "Serve the conformance protocol on a Unix socket."),
     "import": ("import_", "Import recorded blocks and compare the state after each."),
-    "keys": ("keys", "Make and keep a validator's keys (JIP-5)."),
-    "pvm": ("pvm", "Assemble, disassemble, examine and run programs."),
-    "events": ("events", "Read, check and replay the log of what a node did."),
     "inspect": ("inspect", "Look into the directory of a node."),
+    "keys": ("keys", "Make and keep a validator's keys (JIP-5)."),
     "prune": ("prune", "Finalise a block by hand, drop old blocks."),
+    "pvm": ("pvm", "Assemble, disassemble, examine and run programs."),
 }
 """Module and one line of help of each command: listing them loads none."""
 

@@ -46,8 +46,8 @@ DEVNET_TINY: Final = BundledChain(
     ),
     blocks=90,
     refused=("4: bad_extrinsic_hash", "82: bad_parent_state_root"),
-    head=bytes.fromhex("306d9db1b7ba1b38ded6f71a70b3cbfadb7fb01ded02e877a07b87a98732d87b"),
-    state_root=bytes.fromhex("84738f67f41cb9564e768b898641a56c680564c3625976c1c7f2d481b9ed6302"),
+    head=bytes.fromhex("a0409c7a1fb8f633f1e6405b890d1b41d64d5c418057e5775d0499e0b5b7b18a"),
+    state_root=bytes.fromhex("4793557724cf85e8c502602d7cbb5a69496ab7235f5cb22e69038ac60a5e869c"),
 )
 """Eight epochs of six validators, made by a development network."""
 

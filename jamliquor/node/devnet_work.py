@@ -60,11 +60,13 @@ class Workload:
 
     Args:
         profile: one of :data:`PROFILES`.
+        rate: of cores that get work, of those that are asked about.
     """
 
-    def __init__(self, engine: Engine, draws: Draws, profile: str) -> None:
+    def __init__(self, engine: Engine, draws: Draws, profile: str, rate: float = 0.7) -> None:
         self._engine = engine
         self._draws = draws
+        self._rate = rate
         self._auth_code = blake2b(service_code("authorizer"))
         names = NAMES if profile == "mixed" else (profile.replace("-", "_"),)
         self._names = () if profile == "none" else names
@@ -72,12 +74,14 @@ class Workload:
     def report(self, ahead: Outlook, parent: bytes, core: int) -> WorkReport | None:
         """A report for a core, for a block on ``parent``; None where nobody asks for work."""
         slot = ahead.slot
-        if not self._names or not self._draws.chance(0.7, "work", slot, core):
+        if not self._names or not self._draws.chance(self._rate, "work", slot, core):
             return None
         count = 1 + self._draws.below(_MAX_ITEMS, "items", slot, core)
         items = tuple([self._item(ahead, core, at) for at in range(count)])
         context = _context(ahead, parent)
-        package = WorkPackage(_AUTHORIZER_HOST, self._auth_code, context, b"", b"", items)
+        # No two packages are alike, whatever their items are.
+        token = self._draws.octets(8, "token", slot, core)
+        package = WorkPackage(_AUTHORIZER_HOST, self._auth_code, context, token, b"", items)
         accounts = Accounts(ahead.params, ahead.prior.get)
         return work.compute(ahead.params, self._engine, package, core, accounts=accounts).report
 
