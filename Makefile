@@ -18,8 +18,8 @@ $(STAMP): $(SOURCES)
 	@scripts/setup.sh
 	@touch $@
 
-demo: $(STAMP) ## Validate a real chain, block by block (needs the public vectors: JAM_VECTORS).
-	@$(VENV)/python scripts/demo.py
+demo: $(STAMP) ## Import the bundled chain, block by block: nothing else is needed.
+	@$(VENV)/jamliquor demo
 
 test: $(STAMP) ## Run all tests (vector tests need JAM_VECTORS).
 	$(VENV)/python -m pytest -n 2 $(PYTEST_ARGS)

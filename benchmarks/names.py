@@ -6,6 +6,7 @@ NAMES = (
     "imports",
     "full_spec",
     "full_chain",
+    "author",
     "crypto",
     "pvm",
     "trie",

@@ -255,6 +255,36 @@ class Sampled(NamedTuple):
     waiting: U32
 
 
+class Authored(NamedTuple):
+    """We made a block, and it left.
+
+    Attributes:
+        octets: size of its encoding.
+        size: how much went into it: 2 everything, 1 no reports and preimages, 0 nothing.
+        took_us: microseconds from the beginning of the work to the block's leaving.
+        late_us: microseconds from the beginning of the slot to the beginning of the work.
+    """
+
+    hash: Hash
+    parent: Hash
+    slot: U32
+    octets: U32
+    size: U8
+    took_us: U32
+    late_us: U32
+
+
+class Skipped(NamedTuple):
+    """A slot of ours passed without a block.
+
+    Attributes:
+        reason: why, in words.
+    """
+
+    slot: U32
+    reason: bytes
+
+
 Event = (
     Received
     | Imported
@@ -271,6 +301,8 @@ Event = (
     | Listed
     | Checkpoint
     | Sampled
+    | Authored
+    | Skipped
 )
 
 
@@ -292,6 +324,8 @@ class Kind(enum.IntEnum):
     LISTED = 13
     CHECKPOINT = 14
     SAMPLED = 15
+    AUTHORED = 16
+    SKIPPED = 17
 
 
 _LAYOUTS: Final[dict[tuple[int, int], type[Any]]] = {
@@ -310,6 +344,8 @@ _LAYOUTS: Final[dict[tuple[int, int], type[Any]]] = {
     (Kind.LISTED, 1): Listed,
     (Kind.CHECKPOINT, 1): Checkpoint,
     (Kind.SAMPLED, 1): Sampled,
+    (Kind.AUTHORED, 1): Authored,
+    (Kind.SKIPPED, 1): Skipped,
 }
 """The layout of each kind and version. No layout depends on chain parameters."""
 

@@ -168,20 +168,7 @@ class Importer:
         header = block.header
         if now is not None and header.slot > now:
             raise FutureBlock(header.slot, now)
-        prior = self._states.get(header.parent)
-        if prior is None:
-            raise UnknownParent(header.parent)
-        posterior = transition(
-            Step(
-                self.params,
-                prior,
-                block,
-                encoded,
-                self._engine,
-                self._is_ancestor(header.parent),
-                self._observe,
-            )
-        )
+        posterior = self.preview(block, encoded)
         self._ancestry.add(encoded.hash, header.slot, header.parent)
         self._keep(encoded.hash, posterior)
         return Imported(
@@ -193,7 +180,31 @@ class Importer:
             encoded.unsigned + header.seal,
         )
 
-    def _is_ancestor(self, head: bytes) -> Any:
+    def preview(self, block: Block, encoded: EncodedHeader) -> State:
+        """The state after a block, which stays unknown: for who makes blocks.
+
+        Raises:
+            UnknownParent, InvalidBlock, HostError: as for :meth:`import_block`.
+        """
+        parent = block.header.parent
+        prior = self._states.get(parent)
+        if prior is None:
+            raise UnknownParent(parent)
+        return transition(
+            Step(
+                self.params,
+                prior,
+                block,
+                encoded,
+                self._engine,
+                self.ancestry(parent),
+                self._observe,
+            )
+        )
+
+    def ancestry(self, head: bytes) -> Any:
+        """Whether a header of a hash and slot is ``head`` or precedes it, as a function; None where
+        that is not checked."""
         if not self._check_ancestry:
             return None
         return lambda header_hash, slot: self._ancestry.contains(head, header_hash, slot)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from jamliquor.crypto.dns_name import dns_name
 from jamliquor.crypto.key_derivation import DEV_ACCOUNTS, trivial_seed
 from jamliquor.errors import HostError
 from jamliquor.node import keystore
+
+if TYPE_CHECKING:
+    from jamliquor.author.keys import ValidatorSecret
 
 _MIN_PASSPHRASE = 8
 
@@ -140,6 +143,21 @@ def export(file: Path, reveal_secret: bool, passphrase_file: Path | None) -> Non
     with _stoppable():
         click.confirm(question, abort=True, err=True)
     click.echo(_open(file, kept, passphrase_file).hex())
+
+
+def open_secret(file: Path, passphrase_file: Path | None) -> ValidatorSecret:
+    """The secrets in a key file, for a command that signs; asks for the passphrase if need be.
+
+    Raises:
+        BadInput: the file cannot be used, or the passphrase does not open it.
+        HostError: PyNaCl is not installed.
+    """
+    from jamliquor.author.keys import ValidatorSecret  # noqa: PLC0415 - loads the core
+
+    keystore.no_core_dumps()
+    with _faults(file):
+        kept = keystore.read(file)
+    return ValidatorSecret.from_seed(_open(file, kept, passphrase_file))
 
 
 def _create(file: Path, seed: Callable[[], bytes], passphrase_file: Path | None, as_json: bool) -> None:

@@ -10,9 +10,12 @@ import click
 from jamliquor.cli.version import version
 
 _COMMANDS = {
+    "author": ("author", "Make blocks with a validator's keys."),
     "bench": ("bench", "Measure how fast this machine is."),
     "chain-spec": ("chain_spec", "Make, show and check chain specifications (JIP-4)."),
     "conformance": ("conformance", "Test a target that speaks the conformance protocol."),
+    "demo": ("demo", "Import the chain that comes with the package."),
+    "devnet": ("devnet", "Run a network of development validators."),
     "doctor": ("doctor", "Check the installation and this machine."),
     "events": ("events", "Read, check and replay the log of what a node did."),
     "fuzz": ("fuzz", "Serve the conformance protocol on a Unix socket."),

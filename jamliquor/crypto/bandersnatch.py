@@ -13,7 +13,7 @@ from jamliquor._native import check, ffi, lib
 from jamliquor.crypto._batch import first_of_wrong_length, joined, outputs_of
 from jamliquor.crypto.errors import BadKey, BadSignature
 
-__all__ = ["SecretKey", "check_key", "output", "verify", "verify_many"]
+__all__ = ["SecretKey", "check_key", "output", "release_prover", "verify", "verify_many"]
 
 _SIGNATURE = 96
 _PROOF = 784
@@ -122,7 +122,9 @@ class SecretKey:
         return bytes(out)
 
     def prove(self, ring_keys: Sequence[bytes], index: int, vrf_input: bytes, aux: bytes) -> bytes:
-        """A 784-byte proof that some key of the ring signed; blinded, so no two are alike.
+        """A 784-byte proof that some key of the ring signed.
+
+        It is blinded by what derives from the secret and all arguments, so it is deterministic.
 
         Args:
             ring_keys: the ring's 32-byte keys, in the order of its commitment.
@@ -149,6 +151,14 @@ class SecretKey:
             )
         )
         return bytes(proof)
+
+
+def release_prover() -> None:
+    """Let go of the last ring's prover: 1 MB on the tiny chain, 6 MB on the full one.
+
+    The next proof makes another.
+    """
+    _prover.cache_clear()
 
 
 @functools.lru_cache(maxsize=_PROVERS)

@@ -10,7 +10,7 @@ from jamliquor._native import check, ffi, lib
 from jamliquor.crypto._batch import first_of_wrong_length, joined, outputs_of
 from jamliquor.crypto.errors import BadRingProof
 
-__all__ = ["cache_info", "commitment", "prepare_uncached", "verify_batch"]
+__all__ = ["cache_info", "commitment", "prepare", "prepare_uncached", "verify_batch"]
 
 _COMMITMENT = 144
 _PROOF = 784
@@ -92,6 +92,15 @@ def prepare_uncached(ring_commitment: bytes, ring_size: int) -> Any:
     if check(lib.jam_ring_verifier_new(ring_commitment, ring_size, handle)):
         raise BadRingProof
     return ffi.gc(handle[0], lib.jam_ring_verifier_free)
+
+
+def prepare(ring_commitment: bytes, ring_size: int) -> None:
+    """Make the verifier of a ring now, rather than with its first proof.
+
+    Raises:
+        BadRingProof, ValueError: as :func:`prepare_uncached`.
+    """
+    _verifier(ring_commitment, ring_size)
 
 
 _verifier = functools.lru_cache(maxsize=_VERIFIERS)(prepare_uncached)

@@ -9,7 +9,7 @@ start (:mod:`jamliquor.node.recovery`).
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jamliquor.chain import events
 from jamliquor.chain.best_chain import BestChain
@@ -181,6 +181,27 @@ class Node:
             if outcome.verdict is Verdict.IMPORTED:
                 outcomes += self._release(outcome.hash, now)
         return outcomes
+
+    def preview(self, block: Block) -> State:
+        """The state that a block would lead to; nothing is kept of it.
+
+        Raises:
+            UnknownParent, InvalidBlock, HostError: as for an importer.
+        """
+        return self._importer.preview(block, encode_header(self.params, block.header))
+
+    def ancestry(self, head: bytes) -> Any:
+        """Whether a header of a hash and slot is ``head`` or precedes it, as a function."""
+        return self._importer.ancestry(head)
+
+    def note(self, event: events.Event) -> None:
+        """Record what somebody beside the importer did.
+
+        Raises:
+            StoreError: the log cannot be written now; the event is kept.
+        """
+        self._recorder.tell(event)
+        self._commit()
 
     def tick(self, now: int) -> list[Outcome]:
         """Import the blocks whose slot has begun by ``now``.

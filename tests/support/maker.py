@@ -1,8 +1,7 @@
 """Makes chains that no vector has: any block on any known block, signed with keys that everybody knows.
 
 A maker imports what it makes, so that the next block can be built on it; what it makes is valid unless
-it is altered afterwards. The same calls with the same seed make the same blocks, except for tickets,
-whose proofs are blinded.
+it is altered afterwards. The same calls with the same seed make the same blocks.
 """
 
 from __future__ import annotations

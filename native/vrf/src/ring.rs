@@ -4,11 +4,16 @@ use ark_bls12_381::G1Projective;
 use ark_ed_on_bls12_381_bandersnatch::{EdwardsAffine, Fq, Fr};
 use ark_vrf::pedersen::PedersenSuite;
 use ark_vrf::reexports::ark_ec::{CurveGroup, VariableBaseMSM};
-use ark_vrf::reexports::ark_serialize::CanonicalDeserialize;
+use ark_vrf::reexports::ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use ark_vrf::ring::{Prover as _, RingCommitment, RingProofParams, RingProver, RingSuite};
-use ark_vrf::suites::bandersnatch::{BandersnatchSha512Ell2 as Bandersnatch, Output};
+use ark_vrf::suites::bandersnatch::{
+    BandersnatchSha512Ell2 as Bandersnatch, Output, Secret as Scalar,
+};
 use ark_vrf::Suite;
+use getrandom_or_panic::seeded;
+use sha2::{Digest, Sha512};
 use w3f_ring_proof::{Domain, PiopParams};
+use zeroize::Zeroizing;
 
 use crate::bandersnatch::{encode, input_point, output_hash, Secret, POINT};
 use crate::curve;
@@ -147,6 +152,8 @@ impl Verifier {
 pub struct Prover {
     prover: RingProver<Bandersnatch>,
     member: EdwardsAffine,
+    /// Hash of the ring's keys and the position.
+    ring: [u8; 64],
 }
 
 impl Prover {
@@ -171,19 +178,44 @@ impl Prover {
             ),
         };
         let prover = params.prover(params.prover_key(&members), index);
-        Some(Prover { prover, member })
+        let mut ring = Sha512::new_with_prefix(keys.as_flattened());
+        ring.update((index as u64).to_le_bytes());
+        let ring = ring.finalize().into();
+        Some(Prover {
+            prover,
+            member,
+            ring,
+        })
     }
 
     /// The proof over context `input` and message `aux`, or nothing when the secret is not that of
-    /// the prover's position. No two proofs are alike: their blinding is random.
+    /// the prover's position. Its blinding derives from the secret and the statement: the same call
+    /// makes the same proof, and to everybody else it is random.
     pub fn prove(&self, secret: &Secret, input: &[u8], aux: &[u8]) -> Option<[u8; PROOF]> {
         let secret = &secret.0;
         if secret.public().0 != self.member {
             return None;
         }
+        let seed = self.blinding_seed(secret, input, aux);
         let input = input_point(input);
         let output = secret.output(input);
-        let proof = secret.prove(input, output, aux, &self.prover);
+        let proof = seeded(seed, || secret.prove(input, output, aux, &self.prover));
         Some(encode(&(output, proof)))
+    }
+
+    fn blinding_seed(&self, secret: &Scalar, input: &[u8], aux: &[u8]) -> [u8; 32] {
+        let mut scalar = Zeroizing::new([0u8; POINT]);
+        secret
+            .serialize_compressed(&mut scalar[..])
+            .expect("a scalar has 32 bytes");
+        let mut hasher = Sha512::new_with_prefix(b"jamliquor ring proof blinding");
+        hasher.update(&scalar[..]);
+        hasher.update(self.ring);
+        hasher.update((input.len() as u64).to_le_bytes());
+        hasher.update(input);
+        hasher.update(aux);
+        let mut seed = [0; 32];
+        seed.copy_from_slice(&hasher.finalize()[..32]);
+        seed
     }
 }

@@ -98,9 +98,9 @@ def test_a_ring_with_an_invalid_key_proves_for_the_others() -> None:
 def test_the_order_of_keys_matters_and_position_does_not_show() -> None:
     commitment, (context, message, proof) = tiny()
     assert ring.commitment(keys(6)[::-1]) != commitment
-    other = claim(context, 0)
+    other = claim(context, 3)
     assert other[2] != proof
-    assert ring.verify_batch(commitment, 6, [other]) == [bandersnatch.output(proof)]
+    assert ring.verify_batch(commitment, 6, [other]) == [bandersnatch.output(other[2])]
     assert message == b"message"
 
 
@@ -168,3 +168,18 @@ def test_a_ring_with_the_neutral_point_has_a_root_and_no_prover() -> None:
     assert ring.commitment(members) not in (ring.commitment(keys(5)), ring.commitment(keys(6)))
     with pytest.raises(ValueError, match="prover"):
         secret(0).prove(members, 0, b"", b"")
+
+
+def test_proofs_are_deterministic_and_differ_with_every_argument() -> None:
+    """Blinding that two statements shared would tell who made them."""
+    ring_keys, other_ring = keys(6), [*keys(5), secret(9).public]
+    proof = secret(0).prove(ring_keys, 0, b"context", b"message")
+    assert secret(0).prove(ring_keys, 0, b"context", b"message") == proof
+    others = [
+        secret(0).prove(ring_keys, 0, b"context", b"messagf"),
+        secret(0).prove(ring_keys, 0, b"contex", b"tmessage"),
+        secret(0).prove(other_ring, 0, b"context", b"message"),
+    ]
+    # The membership part, behind output point and Pedersen proof.
+    commitments = {each[192:240] for each in (proof, *others)}
+    assert len(commitments) == 4
