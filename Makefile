@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 SOURCES := pyproject.toml scripts/setup.sh native/Cargo.toml native/Cargo.lock \
 	$(wildcard native/*/Cargo.toml native/*/src/*.rs native/*/src/*/*.rs native/*/data/*)
 
-.PHONY: help setup demo test check bench wheel clean
+.PHONY: help setup demo test check bench fuzz wheel clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ check: $(STAMP) ## Format, lint, types, import direction, Rust checks.
 
 bench: $(STAMP) ## Run the benchmarks; results go to benchmarks/results and benchmarks/README.md.
 	$(VENV)/python -m benchmarks
+
+SECONDS ?= 60
+
+fuzz: $(STAMP) ## Fuzz every target, SECONDS=60 each, guided by coverage.
+	@$(VENV)/python -c 'import atheris' 2>/dev/null || $(VENV)/pip install --quiet 'atheris>=3'
+	$(VENV)/python -m tests.fuzz --seconds $(SECONDS)
+	scripts/fuzz_native.sh $(SECONDS)
 
 wheel: $(STAMP) ## Build a wheel and an sdist into dist/.
 	. scripts/rust.sh && $(VENV)/maturin build --release --out dist

@@ -165,3 +165,9 @@ class PreimagesError(InvalidBlock):
     """A rule of section 12.4: preimages in the extrinsic."""
 
     chapter = "preimages"
+
+
+class StatisticsError(InvalidBlock):
+    """Section 13: the block's activity is more than the statistics can hold."""
+
+    chapter = "statistics"

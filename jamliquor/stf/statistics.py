@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from jamliquor.errors import StatisticsError
 from jamliquor.params import ChainParams
 from jamliquor.types.extrinsic import Extrinsic, Preimages
 from jamliquor.types.state import (
@@ -19,6 +20,8 @@ from jamliquor.types.work import WorkReport
 
 __all__ = ["core_records", "service_records", "update_statistics", "validator_records"]
 
+_COUNTER_LIMIT = 1 << 32
+_NATURAL_LIMIT = 1 << 64
 _IDLE_VALIDATOR = ValidatorRecord(0, 0, 0, 0, 0, 0)
 _IDLE_CORE = CoreRecord(0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -50,6 +53,9 @@ def update_statistics(
         available: the reports that became available.
         popularity: the number of assurances for each core.
         accumulated: S, the accumulated work items and their gas by service.
+
+    Raises:
+        StatisticsError: ``statistics_overflow``, a sum is larger than its encoding has room for.
     """
     current, previous = validator_records(
         params,
@@ -63,12 +69,23 @@ def update_statistics(
         reporters=reporters,
     )
     reports = [guarantee.report for guarantee in extrinsic.guarantees]
-    return Statistics(
-        current,
-        previous,
-        core_records(params, reports, available, popularity),
-        service_records(reports, extrinsic.preimages, accumulated),
-    )
+    cores = core_records(params, reports, available, popularity)
+    services = service_records(reports, extrinsic.preimages, accumulated)
+    _check_room(current[author_index], _COUNTER_LIMIT)
+    for core_record in cores:
+        if core_record is not _IDLE_CORE:
+            _check_room(core_record, _NATURAL_LIMIT)
+    for service_record in services.values():
+        _check_room(service_record, _NATURAL_LIMIT)
+    return Statistics(current, previous, cores, services)
+
+
+def _check_room(record: tuple[int, ...], limit: int) -> None:
+    """Guarantors may sign any load up to 2^64 - 1 an item; a sum past that has no encoding, so there
+    is no state after such a block."""
+    largest = max(record)
+    if largest >= limit:
+        raise StatisticsError("statistics_overflow", value=largest, limit=limit)
 
 
 def validator_records(

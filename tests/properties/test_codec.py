@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,19 +10,9 @@ from jamliquor.codec import codec
 from jamliquor.codec.runtime import decode_natural, encode_natural
 from jamliquor.errors import DecodeError
 from jamliquor.params import FULL, TINY
-from jamliquor.state.state import COMPONENT_TYPES
-from jamliquor.types import block, extrinsic, header, state, trace, work
+from jamliquor.types import block, state, trace
+from tests.support.kinds import KINDS
 from tests.support.strategies import naturals, strategy
-
-RECORDS: list[Any] = [
-    kind
-    for module in (block, extrinsic, header, state, trace, work)
-    for _, kind in inspect.getmembers(module, inspect.isclass)
-    if kind.__module__ == module.__name__ and hasattr(kind, "_fields")
-]
-KINDS = {kind.__name__: kind for kind in RECORDS} | {
-    f"component {index}": kind for index, kind in COMPONENT_TYPES.items()
-}
 
 relaxed = settings(
     max_examples=12,

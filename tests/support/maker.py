@@ -10,6 +10,8 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import pytest
+
 from jamliquor.author import block as blocks
 from jamliquor.author import sealing, statements, tickets
 from jamliquor.author.genesis import Genesis, GenesisService, genesis
@@ -19,6 +21,7 @@ from jamliquor.chain.importer import Importer
 from jamliquor.codec import codec
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.crypto.key_derivation import trivial_seed
+from jamliquor.errors import InvalidBlock
 from jamliquor.params import TINY, ChainParams
 from jamliquor.pvm.engine import NativeEngine
 from jamliquor.state import keys
@@ -314,6 +317,12 @@ class Maker:
         if extrinsic != block.extrinsic:
             header.setdefault("extrinsic_hash", blocks.commitment(self.params, extrinsic))
         return Block(self._resealed(block.header, header), extrinsic)
+
+    def refusal(self, block: Block) -> str:
+        """Chapter and code of the error that refuses a block, as ``chapter.code``."""
+        with pytest.raises(InvalidBlock) as caught:
+            self.importer.import_block(block)
+        return f"{caught.value.chapter}.{caught.value.code}"
 
     def _resealed(self, original: Header, changes: Mapping[str, Any]) -> Header:
         claimed = sealing.claim(self.outlook(original.parent, original.slot), self.keyring)

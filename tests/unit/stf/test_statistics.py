@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jamliquor.errors import StatisticsError
 from jamliquor.params import FULL, TINY
 from jamliquor.stf.statistics import (
     core_records,
@@ -200,3 +201,60 @@ def test_all_parts_together() -> None:
         core_records(TINY, [incoming], available, (0, 5)),
         service_records([incoming], extrinsic.preimages, {1: (1, 2)}),
     )
+
+
+def overall(current: ValidatorRecords = CURRENT, **changes: Any) -> Statistics:
+    arguments: dict[str, Any] = {
+        "prior_slot": 13,
+        "slot": 14,
+        "author_index": 2,
+        "extrinsic": EMPTY,
+        "validators": VALIDATORS,
+        "reporters": frozenset(),
+        "available": (),
+        "popularity": (0, 0),
+        "accumulated": {},
+    }
+    prior = Statistics(current, PREVIOUS, (), {})
+    return update_statistics(TINY, prior, **arguments | changes)
+
+
+MOST = 2**64 - 1
+
+
+def gas(service: int, used: int) -> WorkDigest:
+    return digest(service, 0)._replace(gas_used=used)
+
+
+@pytest.mark.parametrize(
+    ("reports", "holds"),
+    [
+        pytest.param((report(0, gas(1, MOST)),), True, id="one item at the most"),
+        pytest.param((report(0, gas(1, MOST), gas(2, 0)),), True, id="two items at the most"),
+        pytest.param((report(0, gas(1, MOST), gas(2, 1)),), False, id="a core past the most"),
+        pytest.param(
+            (report(0, gas(1, MOST)), report(1, gas(1, 1))), False, id="a service past the most"
+        ),
+        pytest.param((report(0, gas(1, MOST)), report(1, gas(2, MOST))), True, id="each by itself"),
+    ],
+)
+def test_sums_have_room_for_64_bits(reports: tuple[WorkReport, ...], holds: bool) -> None:
+    extrinsic = EMPTY._replace(guarantees=tuple(Guarantee(each, 14, ()) for each in reports))
+    if holds:
+        assert max(record.gas_used for record in overall(extrinsic=extrinsic).cores) == MOST
+        return
+    with pytest.raises(StatisticsError) as caught:
+        overall(extrinsic=extrinsic)
+    assert caught.value.code == "statistics_overflow"
+
+
+@pytest.mark.parametrize(("octets", "holds"), [(2**32 - 4, True), (2**32 - 3, False)])
+def test_a_validators_counters_have_room_for_32_bits(octets: int, holds: bool) -> None:
+    current = (*CURRENT[:2], CURRENT[2]._replace(preimages_size=octets), *CURRENT[3:])
+    extrinsic = EMPTY._replace(preimages=(Preimage(1, b"abc"),))
+    if holds:
+        assert overall(current, extrinsic=extrinsic).current[2].preimages_size == 2**32 - 1
+        return
+    with pytest.raises(StatisticsError) as caught:
+        overall(current, extrinsic=extrinsic)
+    assert caught.value.code == "statistics_overflow"
