@@ -281,15 +281,13 @@ class AssurancePool(_Pool):
     def choose(self, ahead: Outlook, parent: bytes) -> Assurances:
         """The assurances for a block on ``parent``; one of a core that is idle now is left out."""
         held = self._held.get(parent, {})
-        chosen: list[Assurance] = []
-        for validator in sorted(held):
-            try:
-                _assured(ahead, parent, (held[validator],), SignatureChecks())
-            except InvalidBlock:
-                self.counts.stale += 1
-            else:
-                chosen.append(held[validator])
-        return tuple(chosen)
+        every = tuple([held[validator] for validator in sorted(held)])
+        if _is_assured(ahead, parent, every):
+            return every
+        # Disputes of the block freed a core.
+        chosen = tuple([each for each in every if _is_assured(ahead, parent, (each,))])
+        self.counts.stale += len(every) - len(chosen)
+        return chosen
 
 
 class _Known(NamedTuple):
@@ -485,6 +483,14 @@ def _assured(
         validators=ahead.prior.component(keys.ACTIVE_VALIDATORS),
         checks=checks,
     )
+
+
+def _is_assured(ahead: Outlook, parent: bytes, items: Assurances) -> bool:
+    try:
+        _assured(ahead, parent, items, SignatureChecks())
+    except InvalidBlock:
+        return False
+    return True
 
 
 def pending_after(ahead: Outlook, parent: bytes, items: Assurances) -> PendingReports:
