@@ -94,6 +94,6 @@ def test_help_has_examples_and_fits_80_columns(command: tuple[str, ...]) -> None
 
 
 def test_wrong_usage() -> None:
-    assert "there are: bench, " in (ran := run("imprt")).err and ran.code == 2
+    assert "there are: author, bench, " in (ran := run("imprt")).err and ran.code == 2
     assert run("import").code == 2
     assert run("import", "--frob", ".").code == 2

@@ -33,6 +33,8 @@ SAMPLES: list[events.Event] = [
     LISTED,
     events.Checkpoint(HASH, HASH, HASH, 1 << 40),
     events.Sampled(1, 2, 3, 4, 5),
+    events.Authored(HASH, HASH, 5, 1000, 2, 3, 4),
+    events.Skipped(5, b"no time was left for it"),
 ]
 
 
@@ -49,8 +51,12 @@ def test_round_trip(event: events.Event) -> None:
 
 def test_every_kind_has_a_sample_and_its_number_stays() -> None:
     numbers = {type(event): events.encode_event(event)[0] for event in SAMPLES}
-    assert sorted(numbers.values()) == [int(kind) for kind in events.Kind] == list(range(1, 16))
-    assert numbers[events.Imported] == 2 and numbers[events.Sampled] == 15
+    assert sorted(numbers.values()) == [int(kind) for kind in events.Kind] == list(range(1, 18))
+    assert (
+        numbers[events.Imported] == 2
+        and numbers[events.Sampled] == 15
+        and numbers[events.Skipped] == 17
+    )
     assert events.NAMES[events.BranchesPruned] == "branches_pruned"
 
 
