@@ -94,6 +94,7 @@ class Importer:
         check_ancestry: whether lookup anchors must be known ancestors (section 11.4); off where the
             headers before the first state are not known.
         observe: called with what each host call of a service did, or None.
+        parallel: whether a second core is there to verify signatures meanwhile.
     """
 
     def __init__(
@@ -105,11 +106,13 @@ class Importer:
         states: States | None = None,
         check_ancestry: bool = True,
         observe: Any = None,
+        parallel: bool = False,
     ) -> None:
         self.params = params
         self._engine = engine
         self._check_ancestry = check_ancestry
         self._observe = observe
+        self._parallel = parallel
         self._states: States = RecentStates(kept_states) if states is None else states
         self._ancestry = Ancestry()
 
@@ -199,6 +202,7 @@ class Importer:
                 self._engine,
                 self.ancestry(parent),
                 self._observe,
+                self._parallel,
             )
         )
 

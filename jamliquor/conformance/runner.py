@@ -23,6 +23,7 @@ from jamliquor.conformance.traces import (
 )
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError, InvalidBlock, UnknownParent
+from jamliquor.node.cores import spare_core
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.pvm.invocations import HostCall
@@ -137,7 +138,7 @@ def run_trace(
         for path in trace.steps:
             yield _alone(params, engine, trace, read_step(path, params), watch)
         return
-    importer = Importer(params, engine, kept_states=_KEPT_STATES, observe=watch)
+    importer = Importer(params, engine, kept_states=_KEPT_STATES, observe=watch, parallel=spare_core())
     if trace.genesis is not None:
         stored = read_genesis(trace.genesis, params)
         state = load_state(params, stored.state)
@@ -174,7 +175,9 @@ def _chain(
 def _alone(
     params: ChainParams, engine: Engine, trace: Trace, step: Step, watch: _Watch | None
 ) -> Result:
-    importer = Importer(params, engine, kept_states=1, check_ancestry=False, observe=watch)
+    importer = Importer(
+        params, engine, kept_states=1, check_ancestry=False, observe=watch, parallel=spare_core()
+    )
     state = load_state(params, step.prior)
     _judging(step.path, lambda: importer.start(step.block.header.parent, state))
     return _import(params, importer, trace, step, watch)

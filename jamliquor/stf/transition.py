@@ -36,6 +36,7 @@ class Step(NamedTuple):
         is_ancestor: whether a header of that hash and slot precedes the block; None skips the rule
             (section 11.4).
         observe: called with what each host call of a service did, or None.
+        parallel: whether signatures may be verified by a thread meanwhile.
     """
 
     params: ChainParams
@@ -45,6 +46,7 @@ class Step(NamedTuple):
     engine: Engine
     is_ancestor: Callable[[bytes, int], bool] | None = None
     observe: Any = None
+    parallel: bool = False
 
 
 def transition(step: Step) -> State:
@@ -70,9 +72,13 @@ def transition(step: Step) -> State:
     assured = _assurances(step, judged, checks)
     reported = _reports(step, judged, rotated, assured, recent, hashes, checks)
     provisions = preimages.check(extrinsic.preimages, prior.get)
-    checks.verify()
+    checks.start(parallel=step.parallel, work_follows=bool(assured.available))
 
-    accumulated = _accumulation(step, rotated, assured)
+    try:
+        accumulated = _accumulation(step, rotated, assured)
+    finally:
+        # A bad signature is what condemns the block, whatever its reports have led to.
+        checks.join()
     entries = accumulated.changes
     entries |= preimages.integrate(
         provisions, lambda key: entries[key] if key in entries else prior.get(key), head.slot
