@@ -27,7 +27,7 @@ const SPINS: usize = 200;
 /// A thread that begins later than this says that the cores are busy.
 const PROMPT: Duration = Duration::from_micros(300);
 /// Starts without a thread after one was late, or the caller has waited in vain.
-const PAUSE: usize = 64;
+const PAUSE: usize = 16;
 
 /// Starts that are still to be made without a thread.
 static PAUSED: AtomicUsize = AtomicUsize::new(0);
