@@ -22,7 +22,8 @@ TITLE = "Where the time of a block goes"
 METHOD = """\
 A run of its own, with a clock around the functions that the parts are named after: each part's time is
 without that of the parts inside it. *Median* is the median over the rounds of the mean a block, *share*
-is of the whole block. What a second thread verifies meanwhile is not in *signatures*, only the wait for it. The clocks themselves take about 0.3 µs a call, most visible in host calls.\
+is of the whole block. What a second thread verifies meanwhile is not in *signatures*, only the wait for
+it. The clocks themselves take about 0.3 µs a call, most visible in host calls.\
 """
 
 _CHAINS = ("fallback", "preimages", "safrole", "storage", "storage_light")

@@ -50,26 +50,24 @@ class SignatureChecks:
         self._ring.setdefault(group, []).append((vrf_input, b"", proof))
         self._ring_errors.setdefault(group, []).append(error)
 
-    def start(self, *, parallel: bool, work_follows: bool) -> None:
+    def start(self, *, parallel: bool) -> None:
         """Verify, or begin to in a thread; :meth:`join` must follow before anything is accepted.
 
         Ring proofs take longer than the rest, so they go to the thread if there are any, else
-        everything does if there is other work for the calling thread.
+        everything does.
 
         Args:
             parallel: whether there is a core to spare.
-            work_follows: whether the caller has more to do than start a thread takes.
 
         Raises:
             InvalidBlock: as :meth:`join`.
         """
-        if not parallel or not (self._ring or work_follows):
+        if not parallel:
             self.verify()
-        elif self._ring:
-            self._begin(with_ring=True)
+            return
+        self._begin(with_ring=bool(self._ring))
+        if self._ring:
             self._verify_plain()
-        else:
-            self._begin(with_ring=False)
 
     def join(self) -> None:
         """Wait for what :meth:`start` left to a thread.

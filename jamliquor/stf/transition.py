@@ -103,16 +103,32 @@ def transition(step: Step) -> State:
     lap("reports")
     provisions = preimages.check(extrinsic.preimages, prior.get)
     lap("preimages")
-    checks.start(parallel=step.parallel, work_follows=bool(assured.available))
+    checks.start(parallel=step.parallel)
     lap("signatures")
 
     try:
-        accumulated = _accumulation(step, rotated, assured)
-        lap("accumulation")
+        return _posterior(step, recent, judged, rotated, tickets, assured, reported, provisions)
     finally:
         # A bad signature is what condemns the block, whatever its reports have led to.
         checks.join()
-    lap("signatures, waiting")
+        lap("signatures, waiting")
+
+
+def _posterior(
+    step: Step,
+    recent: RecentHistory,
+    judged: disputes.Judged,
+    rotated: safrole.Rotated,
+    tickets: tuple[Ticket, ...],
+    assured: assurances.AssurancesOutcome,
+    reported: reports.ReportsOutcome,
+    provisions: Sequence[preimages.Provision],
+) -> State:
+    """Accumulation and what follows from it: the part that signatures may be verified beside."""
+    prior, head = step.prior, step.block.header
+    lap = step.laps or no_lap
+    accumulated = _accumulation(step, rotated, assured)
+    lap("accumulation")
     entries = accumulated.changes
     entries |= preimages.integrate(
         provisions, lambda key: entries[key] if key in entries else prior.get(key), head.slot

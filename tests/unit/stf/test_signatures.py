@@ -34,7 +34,7 @@ def demanded(bad: set[str], *, with_ring: bool = True) -> SignatureChecks:
 def run(checks: SignatureChecks, *, parallel: bool) -> str | None:
     """The error's code, however far the work has come when it is joined."""
     try:
-        checks.start(parallel=parallel, work_follows=True)
+        checks.start(parallel=parallel)
         checks.join()
     except InvalidBlock as error:
         return error.code
@@ -73,8 +73,8 @@ def test_nothing_demanded_holds() -> None:
     assert run(SignatureChecks(), parallel=True) is None
 
 
-def test_without_other_work_nothing_is_left_to_a_thread() -> None:
+def test_nothing_is_left_to_a_thread_without_a_core_for_it() -> None:
     checks = demanded({"vrf"}, with_ring=False)
     with pytest.raises(HeaderError) as refused:
-        checks.start(parallel=True, work_follows=False)
+        checks.start(parallel=False)
     assert refused.value.code == "vrf_1"
