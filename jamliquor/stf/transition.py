@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from jamliquor.codec import codec
+from jamliquor.crypto import bandersnatch
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state import keys
@@ -65,7 +66,8 @@ class Step(NamedTuple):
 
 
 def prepare(params: ChainParams) -> None:
-    """Compile what the first block would otherwise wait for; once for every value of parameters."""
+    """Make what the first block would otherwise wait for: codecs, tables of points."""
+    bandersnatch.prepare()
     for kind in (*COMPONENT_TYPES.values(), *header.ENCODED, *_ENCODED):
         codec(kind, params)
 

@@ -286,6 +286,15 @@ pub unsafe extern "C" fn jam_vrf_output(signature: *const u8, out: *mut u8) -> i
     })
 }
 
+/// Makes the tables that the first verification would otherwise wait for.
+#[no_mangle]
+pub extern "C" fn jam_vrf_prepare() -> i32 {
+    guard(|| {
+        bandersnatch::prepare();
+        Ok(JAM_OK)
+    })
+}
+
 /// Verifies `count` VRF signatures and writes their outputs, or the position of the first bad one.
 ///
 /// # Safety

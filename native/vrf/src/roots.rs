@@ -146,7 +146,7 @@ pub fn root(value: Fq) -> Root {
     let logarithm = tables.logarithm(power * candidate);
     // `candidate² = value · g^logarithm`.
     let root = candidate * tables.inverse_power(logarithm / 2);
-    if logarithm % 2 == 0 {
+    if logarithm & 1 == 0 {
         Root::Of(root)
     } else {
         Root::OfProduct(root)
