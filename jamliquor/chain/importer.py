@@ -16,7 +16,8 @@ from jamliquor.state import keys
 from jamliquor.state.state import State
 from jamliquor.stf.header import EncodedHeader
 from jamliquor.stf.header import encode as encode_header
-from jamliquor.stf.transition import Step, transition
+from jamliquor.stf.laps import Laps
+from jamliquor.stf.transition import Step, prepare, transition
 from jamliquor.types.block import Block
 from jamliquor.types.header import Header
 from jamliquor.types.state import TicketKeys
@@ -94,6 +95,8 @@ class Importer:
         check_ancestry: whether lookup anchors must be known ancestors (section 11.4); off where the
             headers before the first state are not known.
         observe: called with what each host call of a service did, or None.
+        parallel: whether a second core is there to verify signatures meanwhile.
+        laps: measures the parts of an import, or None.
     """
 
     def __init__(
@@ -105,11 +108,17 @@ class Importer:
         states: States | None = None,
         check_ancestry: bool = True,
         observe: Any = None,
+        parallel: bool = False,
+        laps: Laps | None = None,
     ) -> None:
         self.params = params
         self._engine = engine
         self._check_ancestry = check_ancestry
         self._observe = observe
+        self._parallel = parallel
+        self._laps = laps
+        # What the first block would otherwise wait for.
+        prepare(params)
         self._states: States = RecentStates(kept_states) if states is None else states
         self._ancestry = Ancestry()
 
@@ -155,8 +164,12 @@ class Importer:
             InvalidBlock: a rule of the protocol is broken.
             HostError: this machine failed; the block is not judged.
         """
+        if self._laps is not None:
+            self._laps.begin()
         if isinstance(block, bytes):
             block = codec(Block, self.params).decode(block)
+        if self._laps is not None:
+            self._laps("decode block")
         return self.judge(block, encode_header(self.params, block.header), now=now)
 
     def judge(self, block: Block, encoded: EncodedHeader, *, now: int | None = None) -> Imported:
@@ -171,6 +184,8 @@ class Importer:
         posterior = self.preview(block, encoded)
         self._ancestry.add(encoded.hash, header.slot, header.parent)
         self._keep(encoded.hash, posterior)
+        if self._laps is not None:
+            self._laps("keep the state")
         return Imported(
             encoded.hash,
             header.slot,
@@ -199,6 +214,8 @@ class Importer:
                 self._engine,
                 self.ancestry(parent),
                 self._observe,
+                self._parallel,
+                self._laps,
             )
         )
 

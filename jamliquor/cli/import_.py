@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,7 @@ class Stop:
     metavar="ID|all",
     help="Print every host call that this service makes. Repeatable.",
 )
+@click.option("--profile", is_flag=True, help="Tell where the time of the blocks went.")
 @database_options
 @json_option
 @click.option("--quiet", is_flag=True, help="Print only what is not as recorded.")
@@ -73,6 +75,7 @@ def command(
     chain: str | None,
     report_path: Path | None,
     services: tuple[str, ...],
+    profile: bool,
     as_json: bool,
     quiet: bool,
     **database: Any,
@@ -96,10 +99,11 @@ def command(
       jamliquor import --each traces/storage
       jamliquor import traces/storage/00000031.bin --chain tiny
       jamliquor import traces/storage --trace-service all --quiet
+      jamliquor import traces/storage --profile
       jamliquor import chain.jam --db node
       jamliquor import --db node --follow /run/jamliquor/blocks.sock
     """
-    _demand_sense(sources, each or bool(services), database)
+    _demand_sense(sources, each or profile or bool(services), database)
     stop = Stop()
     watched = _services(services)
     if database["db"] is not None:
@@ -109,10 +113,13 @@ def command(
             code = import_into(database, sources, chain, stop, report, as_json=as_json, quiet=quiet)
         ctx.exit(code)
     with signals(stop), open_report(report_path) as report:
-        from jamliquor.cli.session import Session  # noqa: PLC0415 - after the cheap refusals
+        from jamliquor.cli.profile import profile_lines  # noqa: PLC0415 - after cheap refusals
+        from jamliquor.cli.session import Session  # noqa: PLC0415
+        from jamliquor.stf.laps import Laps  # noqa: PLC0415
 
         params, genesis = (None, None) if chain is None else chain_of(chain)
         watch = _watch(watched, as_json=as_json) if services else None
+        laps = Laps(time.perf_counter) if profile else None
         session = Session(
             sources,
             params=params,
@@ -121,6 +128,7 @@ def command(
             report=report,
             observe=watch,
             genesis=genesis,
+            laps=laps,
         )
         # Both write to the terminal: lines of calls tell the progress well enough.
         hidden = quiet or as_json or watch is not None
@@ -136,6 +144,8 @@ def command(
         click.echo(json.dumps(record))
     elif not quiet:
         click.echo("\n".join(session.summary.lines()))
+        if laps is not None:
+            click.echo("\n".join(["", *profile_lines(laps)]))
     ctx.exit(session.summary.exit_code)
 
 
@@ -151,7 +161,7 @@ def _demand_sense(sources: tuple[Path, ...], compares: bool, database: dict[str,
         if any(source == Path("-") for source in sources):
             raise click.UsageError("standard input needs --db DIR")
     elif compares:
-        raise click.UsageError("--each and --trace-service are not for --db")
+        raise click.UsageError("--each, --profile and --trace-service are not for --db")
     elif not sources and database["follow"] is None:
         raise click.UsageError("name a SOURCE, or --follow DIR|SOCKET")
 

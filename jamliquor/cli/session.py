@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jamliquor.cli.findings import finding
+from jamliquor.cli.profile import profile_record
 from jamliquor.cli.progress import Progress
 from jamliquor.cli.summary import Summary, block_record
 from jamliquor.conformance.runner import Result, is_chain, run_trace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jamliquor.author.genesis import Genesis
     from jamliquor.cli.report import Report
     from jamliquor.pvm.invocations import HostCall
+    from jamliquor.stf.laps import Laps
 
 
 def _spill_directory() -> str:
@@ -43,6 +45,7 @@ class Session:
         stop: looked at between blocks.
         report: gets every block, if there is one.
         observe: told of every host call, with its slot, if given.
+        laps: measures the parts of each import, if given; part of the record at the end.
 
     Raises:
         BadInput: a source is no trace; also from :meth:`run`, when a file in one is damaged.
@@ -58,6 +61,7 @@ class Session:
         report: Report | None,
         observe: Callable[[int, HostCall], None] | None = None,
         genesis: Genesis | None = None,
+        laps: Laps | None = None,
     ) -> None:
         self._traces = find_traces(sources)
         self._params = params
@@ -66,6 +70,7 @@ class Session:
         self._stop = stop
         self._report = report
         self._observe = observe
+        self._laps = laps
         self._engine = NativeEngine(spill_directory=_spill_directory())
         self.summary = Summary(sum(len(trace.steps) for trace in self._traces))
 
@@ -82,6 +87,7 @@ class Session:
                 each=self._each,
                 observe=self._observe,
                 genesis=self._genesis,
+                laps=self._laps,
             )
             for number, result in enumerate(results, 1):
                 self.summary.add(params.name, result)
@@ -100,6 +106,8 @@ class Session:
     def finish(self) -> dict[str, Any]:
         """Complete the report; the summary as a record."""
         record = self.summary.record()
+        if self._laps is not None:
+            record["profile"] = profile_record(self._laps)
         if self._report is not None:
             self._report.finish(record)
         return record

@@ -23,10 +23,12 @@ from jamliquor.conformance.traces import (
 )
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError, InvalidBlock, UnknownParent
+from jamliquor.node.cores import spare_core
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.pvm.invocations import HostCall
 from jamliquor.state.state import State
+from jamliquor.stf.laps import Laps
 from jamliquor.types.header import Header
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ def run_trace(
     each: bool = False,
     observe: Observe | None = None,
     genesis: Genesis | None = None,
+    laps: Laps | None = None,
 ) -> Iterator[Result]:
     """Import a trace as a chain where :func:`is_chain` says so, else every step by itself.
 
@@ -127,6 +130,7 @@ def run_trace(
     Args:
         observe: told of the host calls of all services, if given.
         genesis: as in :func:`is_chain`.
+        laps: measures the parts of each import, if given.
 
     Raises:
         BadInput: a file cannot be used, or does not belong where it stands.
@@ -135,9 +139,16 @@ def run_trace(
     watch = None if observe is None else _Watch(observe)
     if not is_chain(params, trace, each=each, genesis=genesis):
         for path in trace.steps:
-            yield _alone(params, engine, trace, read_step(path, params), watch)
+            yield _alone(params, engine, trace, read_step(path, params), watch, laps)
         return
-    importer = Importer(params, engine, kept_states=_KEPT_STATES, observe=watch)
+    importer = Importer(
+        params,
+        engine,
+        kept_states=_KEPT_STATES,
+        observe=watch,
+        parallel=spare_core(),
+        laps=laps,
+    )
     if trace.genesis is not None:
         stored = read_genesis(trace.genesis, params)
         state = load_state(params, stored.state)
@@ -172,9 +183,22 @@ def _chain(
 
 
 def _alone(
-    params: ChainParams, engine: Engine, trace: Trace, step: Step, watch: _Watch | None
+    params: ChainParams,
+    engine: Engine,
+    trace: Trace,
+    step: Step,
+    watch: _Watch | None,
+    laps: Laps | None,
 ) -> Result:
-    importer = Importer(params, engine, kept_states=1, check_ancestry=False, observe=watch)
+    importer = Importer(
+        params,
+        engine,
+        kept_states=1,
+        check_ancestry=False,
+        observe=watch,
+        parallel=spare_core(),
+        laps=laps,
+    )
     state = load_state(params, step.prior)
     _judging(step.path, lambda: importer.start(step.block.header.parent, state))
     return _import(params, importer, trace, step, watch)

@@ -23,6 +23,7 @@ from jamliquor.conformance.messages import (
     Version,
 )
 from jamliquor.errors import DecodeError, HostError, InvalidBlock, UnknownParent
+from jamliquor.node.cores import spare_core
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state.state import State
@@ -119,7 +120,13 @@ class Session:
         if self.peer is None:
             raise BrokenMessage("no handshake came before")
         known = bool(self.features & messages.FEATURE_ANCESTRY)
-        importer = Importer(self._params, self._engine, kept_states=_KEPT_STATES, check_ancestry=known)
+        importer = Importer(
+            self._params,
+            self._engine,
+            kept_states=_KEPT_STATES,
+            check_ancestry=known,
+            parallel=spare_core(),
+        )
         header_hash = encode_header(self._params, message.header).hash
         ancestors = {item.header_hash: item.slot for item in message.ancestry if known}
         # The list may leave out the header itself, without which nothing would follow on it.

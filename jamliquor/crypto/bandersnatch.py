@@ -13,13 +13,18 @@ from jamliquor._native import check, ffi, lib
 from jamliquor.crypto._batch import first_of_wrong_length, joined, outputs_of
 from jamliquor.crypto.errors import BadKey, BadSignature
 
-__all__ = ["SecretKey", "check_key", "output", "release_prover", "verify", "verify_many"]
+__all__ = ["SecretKey", "check_key", "output", "prepare", "release_prover", "verify", "verify_many"]
 
 _SIGNATURE = 96
 _PROOF = 784
 
 #: Provers kept, each bound to one position of one ring: an author signs many tickets in one ring.
 _PROVERS = 1
+
+
+def prepare() -> None:
+    """Make the tables that the first verification would otherwise wait for; quick when repeated."""
+    check(lib.jam_vrf_prepare())
 
 
 def check_key(public_key: bytes) -> None:

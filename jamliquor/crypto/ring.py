@@ -10,7 +10,14 @@ from jamliquor._native import check, ffi, lib
 from jamliquor.crypto._batch import first_of_wrong_length, joined, outputs_of
 from jamliquor.crypto.errors import BadRingProof
 
-__all__ = ["cache_info", "commitment", "prepare", "prepare_uncached", "verify_batch"]
+__all__ = [
+    "cache_info",
+    "commitment",
+    "prepare",
+    "prepare_uncached",
+    "verifier",
+    "verify_batch",
+]
 
 _COMMITMENT = 144
 _PROOF = 784
@@ -60,7 +67,7 @@ def verify_batch(
     outputs = ffi.new("uint8_t[]", 32 * len(items))
     first_bad = ffi.new("uintptr_t *")
     verdict = lib.jam_ring_verify_batch(
-        _verifier(ring_commitment, ring_size),
+        verifier(ring_commitment, ring_size),
         *joined(inputs),
         *joined(messages),
         b"".join(proofs),
@@ -75,7 +82,7 @@ def verify_batch(
 
 def cache_info() -> tuple[int, int, int, int]:
     """Hits, misses, limit and size of the cache of verifiers."""
-    info = _verifier.cache_info()
+    info = verifier.cache_info()
     return info.hits, info.misses, _VERIFIERS, info.currsize
 
 
@@ -100,7 +107,8 @@ def prepare(ring_commitment: bytes, ring_size: int) -> None:
     Raises:
         BadRingProof, ValueError: as :func:`prepare_uncached`.
     """
-    _verifier(ring_commitment, ring_size)
+    verifier(ring_commitment, ring_size)
 
 
-_verifier = functools.lru_cache(maxsize=_VERIFIERS)(prepare_uncached)
+verifier = functools.lru_cache(maxsize=_VERIFIERS)(prepare_uncached)
+"""The native verifier for a commitment, as :func:`prepare_uncached` makes it; kept."""

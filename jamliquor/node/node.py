@@ -20,6 +20,7 @@ from jamliquor.codec import codec
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError, HostError, InvalidBlock
 from jamliquor.node import recovery
+from jamliquor.node.cores import spare_core
 from jamliquor.node.outcome import Outcome, Verdict
 from jamliquor.node.pruning import Pruner
 from jamliquor.node.recorder import Recorder
@@ -93,7 +94,7 @@ class Node:
         self.params = params
         self.store = store
         self.settings = settings
-        self._importer = Importer(params, engine, states=StoredStates(store))
+        self._importer = Importer(params, engine, states=StoredStates(store), parallel=spare_core())
         self._recorder = Recorder(log)
         start = recovery.start(params, self._importer, store, log, settings.max_unfinalised)
         self.tree, self.recovered = start.tree, start.recovered

@@ -78,6 +78,7 @@ class AccumulateInvocation(NamedTuple):
         slot: the block's slot.
         entropy: the posterior entropy accumulator, 32 octets.
         observer: told of every host call, if there is one.
+        lap: told when the time of a part ends, if somebody measures.
     """
 
     params: ChainParams
@@ -85,6 +86,7 @@ class AccumulateInvocation(NamedTuple):
     slot: int
     entropy: bytes
     observer: HostCallObserver | None = None
+    lap: Callable[[str], None] | None = None
 
 
 def accumulate_service(
@@ -123,12 +125,16 @@ def accumulate_service(
         return context.outcome(0, b"")
     gas = min(gas, MAX_GAS)
     argument = b"".join(map(encode_natural, (invocation.slot, service, len(inputs))))
+    if invocation.lap is not None:
+        invocation.lap("accumulation")
     machine = load_standard(
         invocation.engine, code, argument, _ACCUMULATE_ENTRY, gas, account.code_hash
     )
     if machine is None:
         return context.outcome(0, None)
-    failure = run_host_calls(machine, context, table.ACCUMULATE, invocation.observer)
+    if invocation.lap is not None:
+        invocation.lap("start of guests")
+    failure = run_host_calls(machine, context, table.ACCUMULATE, invocation.observer, invocation.lap)
     used = gas - max(machine.gas, 0)
     if failure is not None:
         return context.outcome(used, None)
@@ -276,6 +282,7 @@ def run_host_calls(
     context: GeneralContext | AccumulateContext,
     calls: table.Table,
     observer: HostCallObserver | None,
+    lap: Callable[[str], None] | None = None,
 ) -> WorkError | None:
     """Ψ_H (appendix A.6): run a machine to its end, serving its host calls from a table.
 
@@ -284,6 +291,8 @@ def run_host_calls(
     """
     while True:
         reason = machine.run()
+        if lap is not None:
+            lap("guest instructions")
         if reason is not ExitReason.HOST_CALL:
             if reason is ExitReason.HALT:
                 return None
@@ -305,6 +314,8 @@ def run_host_calls(
             machine.gas = OUT_OF_GAS
             return WorkError.OUT_OF_GAS
         machine.set_register(7, result)
+        if lap is not None:
+            lap("host calls")
 
 
 def _served(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from jamliquor.codec import Codec, codec
@@ -100,10 +100,16 @@ class State:
         data = self.trie.get(keys.service(service))
         return None if data is None else codec(components.ServiceAccount, self.params).decode(data)
 
-    def child(self, changed: Mapping[int, Any], entries: Mapping[bytes, bytes | None]) -> State:
+    def child(
+        self,
+        changed: Mapping[int, Any],
+        entries: Mapping[bytes, bytes | None],
+        lap: Callable[[str], None] = lambda _: None,
+    ) -> State:
         """The state in which some components have new values and some entries are set or removed.
 
-        A component whose value is the very object it was is not encoded again.
+        A component whose value is the very object it was is not encoded again. ``lap`` is told when
+        encoding and when the trie's part ends.
         """
         decoded = dict(self._decoded)
         changes = dict(entries)
@@ -111,7 +117,10 @@ class State:
             if decoded.get(index) is not value:
                 decoded[index] = value
                 changes[_COMPONENT_KEYS[index]] = self._codec(index).encode(value)
-        return State(self.params, self.trie.apply(changes), decoded, changes)
+        lap("encode components")
+        trie = self.trie.apply(changes)
+        lap("trie")
+        return State(self.params, trie, decoded, changes)
 
     def rehoused(self, trie: Trie) -> State:
         """The same state with its entries held elsewhere; what was decoded stays decoded.

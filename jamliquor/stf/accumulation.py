@@ -63,6 +63,7 @@ def accumulate(
     authorization_queues: AuthorizationQueues,
     get: Callable[[bytes], bytes | None],
     trace: HostCallObserver | None = None,
+    lap: Callable[[str], None] | None = None,
 ) -> AccumulationResult:
     """Accumulate the reports that can be, as far as the block's gas goes.
 
@@ -72,6 +73,7 @@ def accumulate(
         available: the reports that became available in this block, in order.
         get: a value of the prior state by its key.
         trace: told of every host call.
+        lap: told when a guest's start, its instructions and its host calls end.
 
     Raises:
         AccumulationError: ``service_index_collision``, two services made the same new one.
@@ -82,7 +84,7 @@ def accumulate(
     reports = queue.accumulatable(immediate, queued, ready_queue, phase)
     block = _Block(
         params,
-        AccumulateInvocation(params, engine, slot, entropy, trace),
+        AccumulateInvocation(params, engine, slot, entropy, trace, lap),
         Accounts(params, get),
         Chain(staging, authorization_queues, privileges),
     )

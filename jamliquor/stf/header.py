@@ -46,6 +46,9 @@ class _HashedGuarantee(NamedTuple):
 
 _HashedGuarantees = tuple[_HashedGuarantee, ...]
 
+ENCODED: Final = (Header, Tickets, Preimages, _HashedGuarantees, Assurances, Disputes)
+"""What this chapter encodes."""
+
 
 class EncodedHeader(NamedTuple):
     """A header's octets: the hash that names the block, and what its seal signs."""

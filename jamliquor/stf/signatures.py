@@ -1,13 +1,15 @@
 """The signatures of one block: gathered by the chapters, verified together in the native core.
 
 A chapter says which signature must hold and which error it would be; nothing is verified until
-:meth:`SignatureChecks.verify`. All of it happens before a block is accepted, so a chapter may go on
-as if its signatures held.
+:meth:`SignatureChecks.start`. All of it has happened before a block is accepted, so a chapter may go
+on as if its signatures held. Which error a block with several faults gets does not depend on whether
+a thread does part of the work: that of the first failing signature wins over those of chapters that
+come after the start.
 """
 
 from __future__ import annotations
 
-from jamliquor.crypto import BadSignature, bandersnatch, ed25519, ring
+from jamliquor.crypto import BadSignature, background, bandersnatch, ed25519, ring
 from jamliquor.errors import InvalidBlock
 
 
@@ -21,6 +23,7 @@ class SignatureChecks:
         self._vrf_errors: list[InvalidBlock] = []
         self._ring: dict[tuple[bytes, int], list[tuple[bytes, bytes, bytes]]] = {}
         self._ring_errors: dict[tuple[bytes, int], list[InvalidBlock]] = {}
+        self._background: tuple[background.Checks, list[list[InvalidBlock]]] | None = None
 
     def ed25519(self, key: bytes, message: bytes, signature: bytes, error: InvalidBlock) -> None:
         """Demand an Ed25519 signature (section 3.8.2, verified by ZIP-215)."""
@@ -47,12 +50,54 @@ class SignatureChecks:
         self._ring.setdefault(group, []).append((vrf_input, b"", proof))
         self._ring_errors.setdefault(group, []).append(error)
 
+    def start(self, *, parallel: bool) -> None:
+        """Verify, or begin to in a thread; :meth:`join` must follow before anything is accepted.
+
+        Ring proofs take longer than the rest, so they go to the thread if there are any, else
+        everything does.
+
+        Args:
+            parallel: whether there is a core to spare.
+
+        Raises:
+            InvalidBlock: as :meth:`join`.
+        """
+        if not parallel:
+            self.verify()
+            return
+        self._begin(with_ring=bool(self._ring))
+        if self._ring:
+            self._verify_plain()
+
+    def join(self) -> None:
+        """Wait for what :meth:`start` left to a thread.
+
+        Raises:
+            InvalidBlock: the error that was given with the first failing signature.
+        """
+        if self._background is None:
+            return
+        checks, errors = self._background
+        self._background = None
+        bad = checks.join()
+        if bad is not None:
+            batch, position = bad
+            raise errors[batch][position]
+
     def verify(self) -> None:
         """Verify everything that was demanded.
 
         Raises:
             InvalidBlock: the error that was given with the first failing signature.
         """
+        self._verify_plain()
+        for group, items in self._ring.items():
+            try:
+                ring.verify_batch(*group, items)
+            except BadSignature as bad:
+                raise self._ring_errors[group][bad.index] from None
+
+    def _verify_plain(self) -> None:
         try:
             errors = self._vrf_errors
             if self._vrf:
@@ -60,8 +105,27 @@ class SignatureChecks:
             errors = self._ed25519_errors
             if self._ed25519:
                 ed25519.verify_batch(self._ed25519)
-            for (ring_root, ring_size), items in self._ring.items():
-                errors = self._ring_errors[ring_root, ring_size]
-                ring.verify_batch(ring_root, ring_size, items)
         except BadSignature as bad:
             raise errors[bad.index] from None
+
+    def _begin(self, *, with_ring: bool) -> None:
+        checks = background.Checks()
+        errors = []
+        if with_ring:
+            for group, items in self._ring.items():
+                try:
+                    checks.add_ring(*group, items)
+                except BadSignature:
+                    # What holds before it in the order of verification is judged first.
+                    self._verify_plain()
+                    raise self._ring_errors[group][0] from None
+                errors.append(self._ring_errors[group])
+        else:
+            if self._vrf:
+                checks.add_vrf(self._vrf)
+                errors.append(self._vrf_errors)
+            if self._ed25519:
+                checks.add_ed25519(self._ed25519)
+                errors.append(self._ed25519_errors)
+        checks.start()
+        self._background = checks, errors

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from jamliquor.codec import codec
+from jamliquor.crypto import bandersnatch
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state import keys
-from jamliquor.state.state import State
+from jamliquor.state.state import COMPONENT_TYPES, State
 from jamliquor.stf import (
     accumulation,
     assurances,
@@ -21,10 +23,22 @@ from jamliquor.stf import (
     safrole,
     statistics,
 )
+from jamliquor.stf.laps import Laps, no_lap
 from jamliquor.stf.signatures import SignatureChecks
+from jamliquor.types.accumulation import AccumulationInput
 from jamliquor.types.block import Block
 from jamliquor.types.header import Ticket
-from jamliquor.types.state import AuthorizationPools, RecentHistory, SafroleState, Statistics
+from jamliquor.types.state import (
+    AuthorizationPools,
+    RecentHistory,
+    RequestTimes,
+    SafroleState,
+    ServiceAccount,
+    Statistics,
+)
+from jamliquor.types.work import WorkReport
+
+_ENCODED: Final = (Block, WorkReport, ServiceAccount, RequestTimes, AccumulationInput, bytes)
 
 
 class Step(NamedTuple):
@@ -36,6 +50,8 @@ class Step(NamedTuple):
         is_ancestor: whether a header of that hash and slot precedes the block; None skips the rule
             (section 11.4).
         observe: called with what each host call of a service did, or None.
+        parallel: whether signatures may be verified by a thread meanwhile.
+        laps: measures the parts, or None.
     """
 
     params: ChainParams
@@ -45,6 +61,15 @@ class Step(NamedTuple):
     engine: Engine
     is_ancestor: Callable[[bytes, int], bool] | None = None
     observe: Any = None
+    parallel: bool = False
+    laps: Laps | None = None
+
+
+def prepare(params: ChainParams) -> None:
+    """Make what the first block would otherwise wait for: codecs, tables of points."""
+    bandersnatch.prepare()
+    for kind in (*COMPONENT_TYPES.values(), *header.ENCODED, *_ENCODED):
+        codec(kind, params)
 
 
 def transition(step: Step) -> State:
@@ -55,28 +80,62 @@ def transition(step: Step) -> State:
         HostError: this machine failed; the block is not judged.
     """
     params, prior, (head, extrinsic), encoded = step[:4]
+    lap = step.laps or no_lap
     checks = SignatureChecks()
     hashes = reports.report_hashes(params, extrinsic.guarantees)
 
     header.check_extrinsic(params, head, extrinsic, hashes)
+    lap("header")
     safrole.check_slot(prior.component(keys.TIME), head.slot)
     header.check_parent_state_root(head, prior.root)
     recent = history.with_parent_state_root(prior.component(keys.RECENT_HISTORY), prior.root)
+    lap("history")
     judged = _disputes(step, checks)
+    lap("disputes")
     rotated = _safrole(step, judged)
+    lap("safrole")
     header.check_markers(head, rotated, judged.offenders_mark)
     header.demand_seal(params, head, encoded.unsigned, rotated, checks)
+    lap("header")
     tickets = _tickets(step, rotated, checks)
+    lap("safrole")
     assured = _assurances(step, judged, checks)
+    lap("assurances")
     reported = _reports(step, judged, rotated, assured, recent, hashes, checks)
+    lap("reports")
     provisions = preimages.check(extrinsic.preimages, prior.get)
-    checks.verify()
+    lap("preimages")
+    checks.start(parallel=step.parallel)
+    lap("signatures")
 
+    try:
+        return _posterior(step, recent, judged, rotated, tickets, assured, reported, provisions)
+    finally:
+        # A bad signature is what condemns the block, whatever its reports have led to.
+        checks.join()
+        lap("signatures, waiting")
+
+
+def _posterior(
+    step: Step,
+    recent: RecentHistory,
+    judged: disputes.Judged,
+    rotated: safrole.Rotated,
+    tickets: tuple[Ticket, ...],
+    assured: assurances.AssurancesOutcome,
+    reported: reports.ReportsOutcome,
+    provisions: Sequence[preimages.Provision],
+) -> State:
+    """Accumulation and what follows from it: the part that signatures may be verified beside."""
+    prior, head = step.prior, step.block.header
+    lap = step.laps or no_lap
     accumulated = _accumulation(step, rotated, assured)
+    lap("accumulation")
     entries = accumulated.changes
     entries |= preimages.integrate(
         provisions, lambda key: entries[key] if key in entries else prior.get(key), head.slot
     )
+    lap("preimages")
     safrole_state = SafroleState(rotated.pending, rotated.ring_root, rotated.sealing_keys, tickets)
     changed: dict[int, Any] = {
         keys.AUTHORIZATION_POOLS: _authorization(step, accumulated),
@@ -96,7 +155,8 @@ def transition(step: Step) -> State:
         keys.ACCUMULATION_HISTORY: accumulated.history,
         keys.ACCUMULATION_OUTPUTS: accumulated.outputs,
     }
-    return prior.child(changed, entries)
+    lap("statistics and the rest")
+    return prior.child(changed, entries, lap)
 
 
 def _disputes(step: Step, checks: SignatureChecks) -> disputes.Judged:
@@ -198,6 +258,7 @@ def _accumulation(
         authorization_queues=component(keys.AUTHORIZATION_QUEUES),
         get=step.prior.get,
         trace=step.observe,
+        lap=step.laps,
     )
 
 

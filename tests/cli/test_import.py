@@ -230,3 +230,12 @@ def test_stopped_in_the_middle(fallback: Path, tmp_path: Path, number: signal.Si
     report = json.loads(path.read_text())
     assert report["totals"]["interrupted"] and 0 < report["totals"]["blocks"] < 5000
     assert len(report["blocks"]) == report["totals"]["blocks"]
+
+
+def test_profile_tells_the_parts(short: Path) -> None:
+    ran = run("import", short, "--profile", "--json")
+    profile = json.loads(ran.out)["profile"]
+    assert profile["blocks"] == 5 and {"signatures", "trie", "decode block"} <= set(profile["parts"])
+    assert sum(part["share"] for part in profile["parts"].values()) == pytest.approx(1, abs=0.01)
+    table = run("import", short, "--profile").out.split("\n\n")[1].splitlines()
+    assert table[0].split()[0] == "part" and table[-1].startswith("whole block")

@@ -11,6 +11,7 @@
 //! * A Rust panic never crosses the border: it becomes `JAM_ERR_PANIC`.
 
 mod buffer;
+mod checks;
 mod db;
 mod erasure;
 mod pvm;
@@ -19,6 +20,7 @@ mod trie;
 mod vrf;
 
 pub use buffer::*;
+pub use checks::*;
 pub use db::*;
 pub use erasure::*;
 pub use pvm::*;

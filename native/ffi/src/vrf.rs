@@ -6,6 +6,7 @@
 //! writes the position of the first item that does not hold.
 
 use std::slice;
+use std::sync::Arc;
 
 use jamliquor_vrf::{bandersnatch, ed25519, keccak, ring};
 
@@ -19,7 +20,7 @@ pub struct JamEd25519Secret(ed25519::Secret);
 /// A Bandersnatch secret key.
 pub struct JamVrfSecret(bandersnatch::Secret);
 /// A verifier of ring proofs, bound to one commitment; never changes, so threads may share it.
-pub struct JamRingVerifier(ring::Verifier);
+pub struct JamRingVerifier(pub(crate) Arc<ring::Verifier>);
 /// A maker of ring proofs, bound to one position of one ring.
 pub struct JamRingProver(ring::Prover);
 
@@ -27,7 +28,7 @@ pub struct JamRingProver(ring::Prover);
 ///
 /// # Safety
 /// As [`bytes`] for `count * N` bytes.
-unsafe fn arrays<'a, const N: usize>(
+pub(crate) unsafe fn arrays<'a, const N: usize>(
     data: *const u8,
     count: usize,
 ) -> Result<&'a [[u8; N]], Failure> {
@@ -53,7 +54,7 @@ unsafe fn array<'a, const N: usize>(data: *const u8) -> Result<&'a [u8; N], Fail
 ///
 /// # Safety
 /// `lengths` must hold `count` numbers, and `data` as many readable bytes as they sum up to.
-unsafe fn strings<'a>(
+pub(crate) unsafe fn strings<'a>(
     data: *const u8,
     lengths: *const u32,
     count: usize,
@@ -285,6 +286,15 @@ pub unsafe extern "C" fn jam_vrf_output(signature: *const u8, out: *mut u8) -> i
     })
 }
 
+/// Makes the tables that the first verification would otherwise wait for.
+#[no_mangle]
+pub extern "C" fn jam_vrf_prepare() -> i32 {
+    guard(|| {
+        bandersnatch::prepare();
+        Ok(JAM_OK)
+    })
+}
+
 /// Verifies `count` VRF signatures and writes their outputs, or the position of the first bad one.
 ///
 /// # Safety
@@ -436,7 +446,7 @@ pub unsafe extern "C" fn jam_ring_verifier_new(
             return Ok(JAM_BAD_SIGNATURE);
         };
         // SAFETY: as above.
-        unsafe { *verifier = Box::into_raw(Box::new(JamRingVerifier(made))) };
+        unsafe { *verifier = Box::into_raw(Box::new(JamRingVerifier(Arc::new(made)))) };
         Ok(JAM_OK)
     })
 }

@@ -10,18 +10,34 @@ use ark_ed_on_bls12_381_bandersnatch::{
 use ark_vrf::pedersen::PedersenSuite;
 use ark_vrf::reexports::ark_ec::twisted_edwards::TECurveConfig;
 use ark_vrf::reexports::ark_ec::{AdditiveGroup, AffineRepr, CurveGroup};
-use ark_vrf::reexports::ark_ff::{Field, One};
-use ark_vrf::reexports::ark_serialize::CanonicalDeserialize;
+use ark_vrf::reexports::ark_ff::{BigInt, Field, One, PrimeField};
 use ark_vrf::suites::bandersnatch::BandersnatchSha512Ell2;
 
-use crate::products::{digits, odd_multiples, sum_of_products, WINDOW};
+use crate::endomorphism::{endomorphism, split};
+use crate::products::{digits, digits_of, odd_multiples_of, sum_of_products, WINDOW};
+use crate::roots::{root, Root};
 
 /// Width of the signed digits for the two bases whose tables are kept.
 const FIXED_WINDOW: usize = 8;
+/// Width of the signed digits for keys that recur: 8 KB each.
+pub const KEY_WINDOW: usize = 6;
 
 /// The point of the curve that 32 bytes encode, if they encode one; maybe outside the subgroup.
 pub fn decode_any_point(bytes: &[u8; 32]) -> Option<EdwardsAffine> {
-    EdwardsAffine::deserialize_compressed_unchecked(&bytes[..]).ok()
+    let mut limbs = [0u64; 4];
+    for (limb, part) in limbs.iter_mut().zip(bytes.chunks_exact(8)) {
+        *limb = u64::from_le_bytes(part.try_into().ok()?);
+    }
+    let larger = limbs[3] >> 63 == 1;
+    limbs[3] &= !(1 << 63);
+    let y = Fq::from_bigint(BigInt(limbs))?;
+    let y_squared = y.square();
+    let denominator = BandersnatchConfig::COEFF_A - BandersnatchConfig::COEFF_D * y_squared;
+    let Root::Of(x) = root((Fq::one() - y_squared) * denominator.inverse()?) else {
+        return None;
+    };
+    let x = if larger == (x > -x) { x } else { -x };
+    Some(EdwardsAffine::new_unchecked(x, y))
 }
 
 /// The point of the prime-order subgroup that 32 bytes encode, if they encode one.
@@ -60,50 +76,132 @@ fn in_subgroup(point: &EdwardsAffine) -> bool {
     (below * above * difference).legendre().is_qr() && second.legendre().is_qr()
 }
 
-/// Odd multiples of a base that never changes.
-type FixedTable = OnceLock<Vec<EdwardsAffine>>;
+/// Positions of a scalar's digits that share one table of a [`FixedBase`].
+const CHUNK: usize = 32;
 
-fn fixed_table(slot: &'static FixedTable, base: EdwardsAffine) -> &'static [EdwardsAffine] {
-    slot.get_or_init(|| EdwardsProjective::normalize_batch(&odd_multiples(&base, FIXED_WINDOW)))
+/// A point whose multiples are kept, so that its products take [`CHUNK`] doublings at most: the
+/// digits of every [`CHUNK`] positions select from a table of their own.
+pub struct FixedBase {
+    window: usize,
+    tables: Vec<Vec<EdwardsAffine>>,
 }
 
-fn generator_table() -> &'static [EdwardsAffine] {
-    static TABLE: FixedTable = OnceLock::new();
-    fixed_table(&TABLE, EdwardsAffine::generator())
+impl FixedBase {
+    /// The multiples of a point for digits of `window` bits: `2^(window - 2)` points of 64 bytes for
+    /// each of 8 chunks.
+    pub fn new(point: &EdwardsAffine, window: usize) -> Self {
+        let shifted = |last: &EdwardsProjective| {
+            let mut next = *last;
+            for _ in 0..CHUNK {
+                next.double_in_place();
+            }
+            Some(next)
+        };
+        let chunks = (Fr::MODULUS_BIT_SIZE as usize + 1).div_ceil(CHUNK);
+        let bases: Vec<_> = std::iter::successors(Some(point.into_group()), shifted)
+            .take(chunks)
+            .collect();
+        let multiples: Vec<_> = bases
+            .iter()
+            .flat_map(|base| odd_multiples_of(*base, window))
+            .collect();
+        FixedBase {
+            window,
+            tables: EdwardsProjective::normalize_batch(&multiples)
+                .chunks(1 << (window - 2))
+                .map(<[_]>::to_vec)
+                .collect(),
+        }
+    }
+
+    fn digits(&self, scalar: Fr) -> Vec<i64> {
+        digits(scalar, self.window)
+    }
+
+    /// The terms of a product, whose scalar has these digits.
+    fn terms<'a>(
+        &'a self,
+        digits: &'a [i64],
+    ) -> impl Iterator<Item = (&'a [i64], &'a [EdwardsAffine])> {
+        digits
+            .chunks(CHUNK)
+            .zip(self.tables.iter().map(Vec::as_slice))
+    }
 }
 
-fn blinding_table() -> &'static [EdwardsAffine] {
-    static TABLE: FixedTable = OnceLock::new();
-    fixed_table(&TABLE, BandersnatchSha512Ell2::BLINDING_BASE)
+fn generator() -> &'static FixedBase {
+    static BASE: OnceLock<FixedBase> = OnceLock::new();
+    BASE.get_or_init(|| FixedBase::new(&EdwardsAffine::generator(), FIXED_WINDOW))
 }
 
-/// `a·P + b·Q`.
-pub fn double_product(a: Fr, p: &EdwardsAffine, b: Fr, q: &EdwardsAffine) -> EdwardsProjective {
-    let tables = (odd_multiples(p, WINDOW), odd_multiples(q, WINDOW));
-    let terms = [
-        (digits(a, WINDOW), &tables.0[..]),
-        (digits(b, WINDOW), &tables.1),
-    ];
-    sum_of_products(&terms, &[])
+fn blinding_base() -> &'static FixedBase {
+    static BASE: OnceLock<FixedBase> = OnceLock::new();
+    BASE.get_or_init(|| FixedBase::new(&BandersnatchSha512Ell2::BLINDING_BASE, FIXED_WINDOW))
 }
 
-/// `a·G + b·Q` for the group's generator `G`.
-pub fn generator_product(a: Fr, b: Fr, q: &EdwardsAffine) -> EdwardsProjective {
-    let table = odd_multiples(q, WINDOW);
-    sum_of_products(
-        &[(digits(b, WINDOW), &table)],
-        &[(digits(a, FIXED_WINDOW), generator_table())],
-    )
+/// The two halves of a product: digits, and what they select from.
+struct Halves {
+    digits: [Vec<i64>; 2],
+    tables: [Vec<EdwardsProjective>; 2],
+}
+
+impl Halves {
+    /// Of a product with a point of the prime-order subgroup.
+    fn new(scalar: Fr, point: EdwardsProjective) -> Self {
+        let table = odd_multiples_of(point, WINDOW);
+        let mapped = table.iter().map(endomorphism).collect();
+        let digits = split(scalar).map(|half| {
+            let mut digits = digits_of(&half.magnitude, WINDOW);
+            if half.negative {
+                digits.iter_mut().for_each(|digit| *digit = -*digit);
+            }
+            digits
+        });
+        Halves {
+            digits,
+            tables: [table, mapped],
+        }
+    }
+
+    fn terms(&self) -> [(&[i64], &[EdwardsProjective]); 2] {
+        [0, 1].map(|half| (&self.digits[half][..], &self.tables[half][..]))
+    }
+}
+
+/// `a·P + b·Q`, of points of the prime-order subgroup.
+pub fn double_product(
+    a: Fr,
+    p: EdwardsProjective,
+    b: Fr,
+    q: EdwardsProjective,
+) -> EdwardsProjective {
+    let (first, second) = (Halves::new(a, p), Halves::new(b, q));
+    sum_of_products(&[first.terms(), second.terms()].concat(), &[])
+}
+
+/// `a·G + b·Q` for the group's generator `G` and a point of its own.
+pub fn generator_product(a: Fr, b: Fr, q: EdwardsProjective) -> EdwardsProjective {
+    let (base, halves) = (generator(), Halves::new(b, q));
+    let digits = base.digits(a);
+    let fixed: Vec<_> = base.terms(&digits).collect();
+    sum_of_products(&halves.terms(), &fixed)
+}
+
+/// `a·G + b·Q` for the group's generator `G` and a point whose multiples are at hand.
+pub fn generator_product_fixed(a: Fr, b: Fr, q: &FixedBase) -> EdwardsProjective {
+    let base = generator();
+    let digits = (base.digits(a), q.digits(b));
+    let fixed: Vec<_> = base.terms(&digits.0).chain(q.terms(&digits.1)).collect();
+    sum_of_products(&[], &fixed)
 }
 
 /// `a·G + b·B + c·Q` for the generator `G` and the blinding base `B`.
-pub fn blinding_product(a: Fr, b: Fr, c: Fr, q: &EdwardsAffine) -> EdwardsProjective {
-    let table = odd_multiples(q, WINDOW);
-    let fixed = [
-        (digits(a, FIXED_WINDOW), generator_table()),
-        (digits(b, FIXED_WINDOW), blinding_table()),
-    ];
-    sum_of_products(&[(digits(c, WINDOW), &table)], &fixed)
+pub fn blinding_product(a: Fr, b: Fr, c: Fr, q: EdwardsProjective) -> EdwardsProjective {
+    let (bases, halves) = ((generator(), blinding_base()), Halves::new(c, q));
+    let digits = (bases.0.digits(a), bases.1.digits(b));
+    let blinded = bases.1.terms(&digits.1);
+    let fixed: Vec<_> = bases.0.terms(&digits.0).chain(blinded).collect();
+    sum_of_products(&halves.terms(), &fixed)
 }
 
 #[cfg(test)]
@@ -138,11 +236,15 @@ mod tests {
         let random: Vec<_> = (0..20).map(|_| Fr::rand(rng)).collect();
         for (&a, &b) in edge.iter().chain(&random).zip(random.iter().chain(&edge)) {
             let (p, q) = (EdwardsAffine::rand(rng), EdwardsAffine::rand(rng));
-            assert_eq!(double_product(a, &p, b, &q), p * a + q * b);
             let generated = EdwardsAffine::generator() * a + q * b;
-            assert_eq!(generator_product(a, b, &q), generated);
+            let base = FixedBase::new(&q, KEY_WINDOW);
+            assert_eq!(generator_product_fixed(a, b, &base), generated);
             let blinded = generated + BandersnatchSha512Ell2::BLINDING_BASE * a;
-            assert_eq!(blinding_product(a, a, b, &q), blinded);
+            let expected = p * a + q * b;
+            let (p, q) = (p.into_group(), q.into_group());
+            assert_eq!(double_product(a, p, b, q), expected);
+            assert_eq!(generator_product(a, b, q), generated);
+            assert_eq!(blinding_product(a, a, b, q), blinded);
         }
     }
 }

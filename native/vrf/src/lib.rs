@@ -12,6 +12,10 @@ pub mod reference;
 pub mod ring;
 
 mod curve;
+mod endomorphism;
+mod hash_to_curve;
+mod keys;
 mod membership;
 mod parallel;
 mod products;
+mod roots;

@@ -154,16 +154,23 @@ impl MembershipVerifier {
             .iter()
             .map(|point| odd_multiples(point, WINDOW))
             .collect();
-        let terms = |(scalar, table)| (digits::<Fq>(scalar, WINDOW), table);
-        let all: Vec<_> = scalars
+        let all_digits: Vec<_> = scalars
             .into_iter()
-            .zip(tables.iter().map(Vec::as_slice))
-            .map(terms)
+            .map(|scalar| digits::<Fq>(scalar, WINDOW))
             .collect();
-        let openings: Vec<_> = opening_scalars
+        let opening_digits: Vec<_> = opening_scalars
             .into_iter()
-            .zip(tables.iter().map(Vec::as_slice))
-            .filter_map(|(scalar, table)| Some(terms((scalar?, table))))
+            .map(|scalar| scalar.map(|scalar| digits::<Fq>(scalar, WINDOW)))
+            .collect();
+        let all: Vec<_> = all_digits
+            .iter()
+            .zip(&tables)
+            .map(|(digits, table)| (&digits[..], &table[..]))
+            .collect();
+        let openings: Vec<_> = opening_digits
+            .iter()
+            .zip(&tables)
+            .filter_map(|(digits, table)| Some((digits.as_deref()?, &table[..])))
             .collect();
         let (left, right) = (sum_of_products(&all, &[]), sum_of_products(&openings, &[]));
         let sums = G1Projective::normalize_batch(&[-left, right]);

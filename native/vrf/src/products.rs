@@ -8,7 +8,11 @@ pub const WINDOW: usize = 5;
 
 /// `P, 3P, 5P, ...`: what signed digits of `window` bits select from.
 pub fn odd_multiples<P: CurveGroup>(point: &P::Affine, window: usize) -> Vec<P> {
-    let first: P = (*point).into();
+    odd_multiples_of((*point).into(), window)
+}
+
+/// [`odd_multiples`] of a point in projective coordinates.
+pub fn odd_multiples_of<P: CurveGroup>(first: P, window: usize) -> Vec<P> {
     let double = first.double();
     std::iter::successors(Some(first), |last| Some(*last + double))
         .take(1 << (window - 2))
@@ -17,8 +21,12 @@ pub fn odd_multiples<P: CurveGroup>(point: &P::Affine, window: usize) -> Vec<P> 
 
 /// Signed digits of a scalar, least significant first: each zero or odd, below `2^(window - 1)`.
 pub fn digits<F: PrimeField>(scalar: F, window: usize) -> Vec<i64> {
-    scalar
-        .into_bigint()
+    digits_of(&scalar.into_bigint(), window)
+}
+
+/// [`digits`] of a number.
+pub fn digits_of(number: &impl BigInteger, window: usize) -> Vec<i64> {
+    number
         .find_wnaf(window)
         .expect("the window is within the library's bounds")
 }
@@ -26,8 +34,8 @@ pub fn digits<F: PrimeField>(scalar: F, window: usize) -> Vec<i64> {
 /// Sum of products, one chain of doublings for all. Each term is a scalar's digits and the odd
 /// multiples of its point: points in `terms`, points whose multiples are kept in `fixed_terms`.
 pub fn sum_of_products<P: CurveGroup>(
-    terms: &[(Vec<i64>, &[P])],
-    fixed_terms: &[(Vec<i64>, &[P::Affine])],
+    terms: &[(&[i64], &[P])],
+    fixed_terms: &[(&[i64], &[P::Affine])],
 ) -> P {
     let lengths = terms.iter().map(|(digits, _)| digits.len());
     let fixed_lengths = fixed_terms.iter().map(|(digits, _)| digits.len());

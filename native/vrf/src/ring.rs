@@ -3,7 +3,7 @@
 use ark_bls12_381::G1Projective;
 use ark_ed_on_bls12_381_bandersnatch::{EdwardsAffine, Fq, Fr};
 use ark_vrf::pedersen::PedersenSuite;
-use ark_vrf::reexports::ark_ec::{CurveGroup, VariableBaseMSM};
+use ark_vrf::reexports::ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_vrf::reexports::ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use ark_vrf::ring::{Prover as _, RingCommitment, RingProofParams, RingProver, RingSuite};
 use ark_vrf::suites::bandersnatch::{
@@ -138,9 +138,10 @@ impl Verifier {
             &output_commitment,
         ];
         let challenge = Bandersnatch::challenge(&hashed, item.aux);
-        let holds = double_product(response, &input.0, -challenge, &output) == output_commitment
-            && blinding_product(response, blinding_response, -challenge, &key_commitment)
-                == commitment;
+        let (by_input, by_output) = (input.0.into_group(), output.into_group());
+        let by_key = key_commitment.into_group();
+        let holds = double_product(response, by_input, -challenge, by_output) == output_commitment
+            && blinding_product(response, blinding_response, -challenge, by_key) == commitment;
         let claim = || self.0.claim(membership, key_commitment);
         holds.then(|| (output_hash(&Output::from_affine(output)), claim()))
     }
