@@ -9,6 +9,7 @@ the range from the key to itself.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -114,7 +115,7 @@ def verify(root: bytes, proof: RangeProof) -> None:
     keys = [key for key, _ in proof.entries]
     if any(len(key) != KEY_BYTES or not proof.first <= key <= proof.last for key in keys):
         raise ProofError("an entry lies outside the range")
-    if any(a >= b for a, b in zip(keys, keys[1:], strict=False)):
+    if any(a >= b for a, b in itertools.pairwise(keys)):
         raise ProofError("the entries are not sorted")
     _Verifier(proof).run(root)
 
@@ -204,7 +205,7 @@ class _Verifier:
 def _boundary(trie: Trie, first: bytes, last: bytes) -> tuple[bytes, ...]:
     nodes = _path(trie, first)
     known = set(nodes)
-    return tuple([*nodes, *(node for node in _path(trie, last) if node not in known)])
+    return (*nodes, *(node for node in _path(trie, last) if node not in known))
 
 
 def _path(trie: Trie, key: bytes) -> list[bytes]:

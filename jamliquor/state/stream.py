@@ -23,11 +23,11 @@ class Portion(NamedTuple):
     """Some entries that follow each other.
 
     Attributes:
-        count: how many there are.
+        number: how many there are.
         octets: the encoded entries.
     """
 
-    count: int
+    number: int
     octets: bytes
 
 
