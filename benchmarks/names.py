@@ -15,4 +15,5 @@ NAMES = (
     "startup",
     "chapters",
     "event_log",
+    "snapshots",
 )

@@ -48,6 +48,10 @@ class DecodeError(JamliquorError, ValueError):
         return f"{self.reason} ({where})"
 
 
+class ProofError(JamliquorError):
+    """A proof does not show what it claims about a state."""
+
+
 class ReplayMismatch(JamliquorError):
     """An event of the log, or a state root in it, is not what follows from the events before it."""
 
@@ -81,6 +85,12 @@ class UnknownParent(Unjudged):
     def __init__(self, parent: bytes) -> None:
         super().__init__(f"no state is known for the parent 0x{parent.hex()}")
         self.parent = parent
+
+
+class WitnessIncomplete(Unjudged):
+    """A witness lacks something of the state that the block needs."""
+
+    code = "witness_incomplete"
 
 
 class TreeFull(Unjudged):

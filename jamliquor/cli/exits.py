@@ -5,7 +5,13 @@ from __future__ import annotations
 import enum
 
 from jamliquor.conformance.bad_input import BadInput
-from jamliquor.errors import DecodeError, InvalidBlock, ReplayMismatch
+from jamliquor.errors import (
+    DecodeError,
+    InvalidBlock,
+    ProofError,
+    ReplayMismatch,
+    WitnessIncomplete,
+)
 
 
 class ExitCode(enum.IntEnum):
@@ -36,7 +42,7 @@ def exit_code(error: BaseException) -> ExitCode:
     """The exit code for an error that ends a command; what nobody foresaw is the host's."""
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    if isinstance(error, BadInput | DecodeError):
+    if isinstance(error, BadInput | DecodeError | ProofError | WitnessIncomplete):
         return ExitCode.BAD_INPUT
     if isinstance(error, ReplayMismatch):
         return ExitCode.MISMATCH

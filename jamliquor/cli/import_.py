@@ -101,6 +101,7 @@ def command(
       jamliquor import traces/storage --trace-service all --quiet
       jamliquor import traces/storage --profile
       jamliquor import chain.jam --db node
+      jamliquor import later.jam --db node --from-snapshot tiny-120.jamsnap
       jamliquor import --db node --follow /run/jamliquor/blocks.sock
     """
     _demand_sense(sources, each or profile or bool(services), database)
@@ -162,8 +163,8 @@ def _demand_sense(sources: tuple[Path, ...], compares: bool, database: dict[str,
             raise click.UsageError("standard input needs --db DIR")
     elif compares:
         raise click.UsageError("--each, --profile and --trace-service are not for --db")
-    elif not sources and database["follow"] is None:
-        raise click.UsageError("name a SOURCE, or --follow DIR|SOCKET")
+    elif not sources and database["follow"] is None and database["from_snapshot"] is None:
+        raise click.UsageError("name a SOURCE, or --follow DIR|SOCKET, or --from-snapshot FILE")
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from jamliquor.node.directory import Directory, holds_chain
 from jamliquor.node.follow import Feed, open_feed
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Outcome, Verdict
+from jamliquor.node.restoring import contents_of, restore
 from jamliquor.node.settings import DEFAULTS, Settings
 from jamliquor.node.sources import Genesis, Sent, Source, open_source
 from jamliquor.params import ChainParams
@@ -46,12 +47,14 @@ class Job(NamedTuple):
 
     Attributes:
         follow: a folder or a socket to serve, or None.
+        snapshot: what to fill a new directory from, or None.
         params: what ``--chain`` names, or None.
     """
 
     folder: Path
     sources: Sequence[Path]
     follow: Path | None
+    snapshot: Path | None
     params: ChainParams | None
     settings: Settings
     keep_states: int
@@ -84,6 +87,7 @@ class DatabaseSession:
 
     def run(self) -> None:
         """Do everything; the directory is closed in good order whatever happens."""
+        self._restore()
         first = self._first_source()
         self._open(None if first is None else first.genesis)
         reason = "failed"
@@ -94,6 +98,25 @@ class DatabaseSession:
             reason = "stopped" if self._stop.requested else "done"
         finally:
             self._close(reason)
+
+    def _restore(self) -> None:
+        """Fill a new directory from the snapshot; one of the same chain just goes on."""
+        path, folder = self._job.snapshot, self._job.folder
+        if path is None:
+            return
+        if not holds_chain(folder):
+            contents = restore(path, folder)
+            slot, count = contents.record.slot, contents.entries
+            self._tell(f"restored from {path}: slot {slot}, {count} entries")
+            return
+        contents = contents_of(path)
+        with Directory(folder) as directory:
+            if directory.genesis != contents.genesis:
+                raise StoreError(
+                    f"{folder}: holds the chain of genesis 0x{directory.genesis.hex()}, "
+                    f"but {path} is of 0x{contents.genesis.hex()}"
+                )
+        self._tell(f"{folder}: holds this chain already; the snapshot is not needed")
 
     def _open(self, genesis: Genesis | None) -> None:
         directory = Directory(self._job.folder, genesis, keep_states=self._job.keep_states)
@@ -260,9 +283,11 @@ def import_into(
     """Run ``import --db`` with the options of the command line, and print what came of it."""
     chosen = {name: value for name, value in options.items() if value is not None}
     folder, follow = chosen.pop("db"), chosen.pop("follow", None)
+    snapshot = chosen.pop("from_snapshot", None)
     keep_states = chosen.pop("keep_states", DEFAULT_KEEP_STATES)
     params = None if chain is None else params_of(chain)
-    job = Job(folder, sources, follow, params, DEFAULTS._replace(**chosen), keep_states)
+    settings = DEFAULTS._replace(**chosen)
+    job = Job(folder, sources, follow, snapshot, params, settings, keep_states)
     tell = _say_nothing if quiet else _say
     session = DatabaseSession(job, stop, report, tell)
     session.run()

@@ -22,8 +22,12 @@ _COMMANDS = {
     "import": ("import_", "Import recorded blocks and compare the state after each."),
     "inspect": ("inspect", "Look into the directory of a node."),
     "keys": ("keys", "Make and keep a validator's keys (JIP-5)."),
+    "proof": ("proof", "Prove what a state holds, and check such proofs."),
     "prune": ("prune", "Finalise a block by hand, drop old blocks."),
     "pvm": ("pvm", "Assemble, disassemble, examine and run programs."),
+    "snapshot": ("snapshot", "Write, check and restore snapshots of a state."),
+    "validate": ("validate", "Judge a block by a witness, without its state."),
+    "witness": ("witness", "Make the witness of a block: all that judging it needs."),
 }
 """Module and one line of help of each command: listing them loads none."""
 

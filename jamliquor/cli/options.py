@@ -33,6 +33,21 @@ directory_argument = click.argument(
 )
 
 
+def digest_of(text: str, option: str) -> bytes:
+    """The 32 octets that hexadecimal digits name.
+
+    Raises:
+        BadParameter: they do not.
+    """
+    try:
+        found = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not hexadecimal", param_hint=option) from None
+    if len(found) != 32:
+        raise click.BadParameter("a hash has 64 hexadecimal digits", param_hint=option)
+    return found
+
+
 def slots_options(function: _Function) -> _Function:
     """``--from`` and ``--to``: the first and the last slot that are wanted."""
     for name, parameter, text in (
@@ -86,6 +101,12 @@ def database_options(function: _Function) -> _Function:
             metavar="DIR",
             type=click.Path(path_type=Path, file_okay=False),
             help="Keep blocks and states in this directory, and continue from its head.",
+        ),
+        click.option(
+            "--from-snapshot",
+            metavar="FILE",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="With --db: fill a new directory from this snapshot, then go on from it.",
         ),
         click.option(
             "--follow",

@@ -66,7 +66,7 @@ class Directory:
                 self._fill(genesis)
             # Last, so that a directory with this file was filled.
             if not (folder / CHAIN).exists():
-                _write_chain(folder / CHAIN, self.params, self.genesis)
+                write_chain(folder / CHAIN, self.params, self.genesis)
         except BaseException:
             self.store.close()
             raise
@@ -129,8 +129,12 @@ class Directory:
             raise StoreError(f"the genesis: {error}") from None
 
 
-def _write_chain(path: Path, params: ChainParams, genesis: bytes) -> None:
-    """Say what chain it is, in the form that ``--chain`` reads too (JIP-4)."""
+def write_chain(path: Path, params: ChainParams, genesis: bytes) -> None:
+    """Say what chain it is, in the form that ``--chain`` reads too (JIP-4).
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
     text = json.dumps(
         {
             "id": params.name,

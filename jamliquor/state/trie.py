@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jamliquor._native import check, ffi, lib, take_buffer
 
-__all__ = ["KEY_BYTES", "Trie"]
+__all__ = ["KEY_BYTES", "Trie", "encode_change"]
 
 KEY_BYTES: Final = 31
 """Length of a state key in bytes."""
@@ -68,7 +68,7 @@ class Trie:
         portion: list[bytes] = []
         count = size = 0
         for key, value in entries:
-            change = _change(key, value)
+            change = encode_change(key, value)
             portion.append(change)
             count += 1
             size += len(change)
@@ -121,7 +121,7 @@ class Trie:
 
     def apply(self, changes: Mapping[bytes, bytes | None]) -> Trie:
         """The trie with these changes: a value is put, None removes the key if it is present."""
-        return self._applied([_change(key, value) for key, value in changes.items()])
+        return self._applied([encode_change(key, value) for key, value in changes.items()])
 
     def items(self, start: bytes = b"", limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Entries in key order from ``start`` on, which may be shorter than a key.
@@ -191,8 +191,12 @@ def _padded(start: bytes) -> bytes:
     return start.ljust(KEY_BYTES, b"\0")
 
 
-def _change(key: bytes, value: bytes | None) -> bytes:
-    """One change in the native batch encoding."""
+def encode_change(key: bytes, value: bytes | None) -> bytes:
+    """One change in the native batch encoding.
+
+    Raises:
+        ValueError: a wrong key length.
+    """
     _check_key(key)
     if value is None:
         return _REMOVED + key

@@ -42,6 +42,9 @@ _GROUP_BYTES: Final = 32 << 20
 # A load commits after this many bytes of entries: bounds its memory, and the times pages are rewritten.
 _LOAD_BYTES: Final = 2 << 20
 
+# The same for records.
+_LOAD_RECORDS: Final = 256
+
 _FORMAT, _READY, _GENESIS = b"format", b"ready", b"genesis"
 _HEAD, _FINALISED, _BASE = b"head", b"finalised", b"base"
 _BODIES_UNTIL, _RECORDS_BEFORE = b"bodies_until", b"records_before"
@@ -125,7 +128,14 @@ class DiskStore:
         """See :class:`~jamliquor.store.interface.Store`."""
         return self._directory.size
 
-    def initialise(self, record: BlockRecord, entries: Iterable[tuple[bytes, bytes]]) -> State:
+    def initialise(
+        self,
+        record: BlockRecord,
+        entries: Iterable[tuple[bytes, bytes]],
+        *,
+        genesis: bytes | None = None,
+        ancestors: Iterable[BlockRecord] = (),
+    ) -> State:
         """See :class:`~jamliquor.store.interface.Store`."""
         if self._window.head is not None:
             raise StoreError(f"{self._directory.path}: the store is not empty")
@@ -135,7 +145,11 @@ class DiskStore:
             raise StoreError(
                 f"the entries' root is 0x{state.root.hex()}, not 0x{record.state_root.hex()}"
             )
-        names = {_READY: b"1", _GENESIS: record.hash}
+        older = iter(ancestors)
+        while some := list(itertools.islice(older, _LOAD_RECORDS)):
+            rows = [row for ancestor in some for row in rows_of(ancestor, None)]
+            self._commit(rows, durable=False)
+        names = {_READY: b"1", _GENESIS: record.hash if genesis is None else genesis}
         names |= dict.fromkeys((_HEAD, _FINALISED, _BASE), record.hash)
         self._commit([*rows_of(record, None), *_meta(names)], durable=True)
         self._directory.sync()

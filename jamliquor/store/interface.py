@@ -76,11 +76,22 @@ class Store(Protocol):
     def size_on_disk(self) -> int:
         """Bytes of disk space in use."""
 
-    def initialise(self, record: BlockRecord, entries: Iterable[tuple[bytes, bytes]]) -> State:
-        """Fill an empty store with its first block (its number is 0) and the state after it.
+    def initialise(
+        self,
+        record: BlockRecord,
+        entries: Iterable[tuple[bytes, bytes]],
+        *,
+        genesis: bytes | None = None,
+        ancestors: Iterable[BlockRecord] = (),
+    ) -> State:
+        """Fill an empty store with its first block and the state after it.
 
-        Entries (31-octet keys, values) are read in bounded portions and may come in any order. The
-        block becomes head and finalised.
+        The block becomes head and finalised. Its number is 0, or that of its ancestors' records.
+
+        Args:
+            entries: 31-octet keys and values, read in bounded portions, in any order.
+            genesis: hash of the chain's first header, where that is not the block's own.
+            ancestors: records of blocks before it, read after the entries.
 
         Raises:
             StoreError: the store is not empty, or the entries' root is not the record's.

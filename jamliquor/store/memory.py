@@ -54,8 +54,16 @@ class MemoryStore:
         """Zero."""
         return 0
 
-    def initialise(self, record: BlockRecord, entries: Iterable[tuple[bytes, bytes]]) -> State:
+    def initialise(
+        self,
+        record: BlockRecord,
+        entries: Iterable[tuple[bytes, bytes]],
+        *,
+        genesis: bytes | None = None,
+        ancestors: Iterable[BlockRecord] = (),
+    ) -> State:
         """See :class:`~jamliquor.store.interface.Store`."""
+        del genesis
         if self._window.head is not None:
             raise StoreError("the store is not empty")
         state = State.from_entries(self.params, entries)
@@ -63,6 +71,8 @@ class MemoryStore:
             raise StoreError(
                 f"the entries' root is 0x{state.root.hex()}, not 0x{record.state_root.hex()}"
             )
+        for ancestor in list(ancestors):
+            self._remember(ancestor)
         self._window.start(record, state)
         self._remember(record)
         return state

@@ -39,14 +39,15 @@ pub(crate) unsafe fn borrow<'a>(handle: *const JamTrie) -> Result<&'a Trie, Fail
 }
 
 /// A node or a value that is not in memory could not be read.
-fn unreadable(error: SourceError) -> Failure {
+pub(crate) fn unreadable(error: SourceError) -> Failure {
     Failure {
         code: JAM_ERR_HOST,
         message: error.to_string(),
     }
 }
 
-fn whole_key(data: &[u8]) -> Result<&Key, Failure> {
+/// A whole key.
+pub(crate) fn whole_key(data: &[u8]) -> Result<&Key, Failure> {
     data.try_into()
         .map_err(|_| Failure::argument("a state key has 31 bytes"))
 }

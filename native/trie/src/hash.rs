@@ -11,7 +11,8 @@ pub type Hash = [u8; 32];
 /// The identity of the empty trie.
 pub const ZERO_HASH: Hash = [0; 32];
 
-const NODE_BYTES: usize = 64;
+/// Length of a node's encoding.
+pub(crate) const NODE_BYTES: usize = 64;
 /// Values up to this length stand in the leaf itself.
 pub(crate) const EMBEDDED_MAX: usize = 32;
 const EMBEDDED_LEAF: u8 = 0b1000_0000;
@@ -34,11 +35,16 @@ pub(crate) fn blake2b(data: &[u8]) -> Hash {
 
 /// Hash of the branch over two sub-tries, function B: the first bit of the left one is dropped.
 pub(crate) fn branch_hash(left: &Hash, right: &Hash) -> Hash {
+    blake2b(&branch_node(left, right))
+}
+
+/// The node itself, function B.
+pub(crate) fn branch_node(left: &Hash, right: &Hash) -> [u8; NODE_BYTES] {
     let mut node = [0; NODE_BYTES];
     node[..32].copy_from_slice(left);
     node[0] &= 0b0111_1111;
     node[32..].copy_from_slice(right);
-    blake2b(&node)
+    node
 }
 
 /// Hash of the sub-trie at depth `top` whose keys all agree with `key` before bit `from`, where the
@@ -97,11 +103,24 @@ pub(crate) fn embedded_leaf_hash(key: &Key, value: &[u8]) -> Hash {
 
 /// Hash of the leaf of a value that it names by its hash.
 pub(crate) fn regular_leaf_hash(key: &Key, value_hash: &Hash) -> Hash {
+    blake2b(&regular_leaf_node(key, value_hash))
+}
+
+/// The node of a leaf that names its value by its hash.
+pub(crate) fn regular_leaf_node(key: &Key, value_hash: &Hash) -> [u8; NODE_BYTES] {
     let mut node = [0; NODE_BYTES];
     node[0] = REGULAR_LEAF;
     node[1..1 + KEY_BYTES].copy_from_slice(key);
     node[1 + KEY_BYTES..].copy_from_slice(value_hash);
-    blake2b(&node)
+    node
+}
+
+/// The node of an entry, whatever its size (function L).
+pub(crate) fn whole_leaf_node(leaf: &Leaf) -> [u8; NODE_BYTES] {
+    match leaf.value().len() {
+        0..=EMBEDDED_MAX => leaf_node(leaf),
+        _ => regular_leaf_node(leaf.key(), &blake2b(leaf.value())),
+    }
 }
 
 fn hash_all<'a>(inputs: impl Iterator<Item = &'a [u8]>) -> Vec<Hash> {

@@ -160,6 +160,9 @@ impl Trie {
         }
         let mut node = edge.node.clone();
         while let Node::StoredBranch(stored) = &node {
+            if shared_bits(&stored.key, key) < usize::from(stored.bit) {
+                return Ok(None);
+            }
             let (page, index) = self.reader().locate(stored)?;
             node = page.descend(index, key);
         }

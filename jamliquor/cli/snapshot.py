@@ -1,0 +1,251 @@
+"""``jamliquor snapshot``: the state after a block as one portable file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jamliquor.cli.exits import HELP as EXIT_CODES
+from jamliquor.cli.options import debug_option, digest_of, directory_argument, json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jamliquor.node.directory import Directory
+    from jamliquor.store.snapshot import Contents
+
+SUFFIX = ".jamsnap"
+
+_file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+_quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+
+
+@click.group("snapshot", short_help="Write, check and restore snapshots of a state.")
+def command() -> None:
+    """Write, check and restore snapshots: the state after a block as one portable file.
+
+    The same block gives the same file everywhere. No command keeps more than a chunk in memory.
+
+    \b
+    Examples:
+      jamliquor snapshot create node
+      jamliquor snapshot verify tiny-120-8f3a2b1c.jamsnap
+      jamliquor snapshot restore tiny-120-8f3a2b1c.jamsnap new-node
+    """
+
+
+@command.command("create", epilog=EXIT_CODES)
+@directory_argument
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@click.option("--at", "wanted", metavar="HASH", help="Block whose state. Default: the final one.")
+@json_option
+@_quiet_option
+@debug_option
+@click.pass_context
+def create_command(
+    ctx: click.Context,
+    folder: Path,
+    file: Path | None,
+    wanted: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the state after a block of the directory DIR to FILE. The node must not run.
+
+    FILE is named after chain, slot and block by default. What Ctrl-C or a loss of power interrupts is
+    kept in FILE.part, and the same command goes on from there.
+    """
+    from jamliquor.cli.import_ import Stop, signals  # noqa: PLC0415
+    from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
+    from jamliquor.node.directory import Directory  # noqa: PLC0415
+    from jamliquor.store.snapshot_writer import begun, write_snapshot  # noqa: PLC0415
+
+    stop = Stop()
+    started = time.monotonic()
+    with Directory(folder) as directory, signals(stop):
+        chosen = None if wanted is None else digest_of(wanted, "--at")
+        if chosen is None and file is not None:
+            earlier = begun(file)
+            if earlier is not None and directory.store.state(earlier.record.hash) is not None:
+                chosen = earlier.record.hash
+        chosen = chosen or directory.store.finalised or b""
+        path = file or Path(_name(directory, chosen))
+        if path.exists():
+            raise BadInput("exists already", path, advice="remove it, or name another file")
+        written = write_snapshot(
+            path,
+            directory.store,
+            chosen,
+            directory.params,
+            directory.genesis,
+            stop=lambda: stop.requested,
+            progress=_progress("written", quiet=quiet or as_json),
+        )
+        if written.finished:
+            _tell_log(directory, path, chosen, written.entries, written.octets)
+    seconds = time.monotonic() - started
+    record = {"file": str(path), "block": "0x" + chosen.hex(), **written._asdict()}
+    _report(record, seconds, written.entries - written.resumed, as_json=as_json, quiet=quiet)
+    if not written.finished:
+        click.echo(f"stopped after {written.entries} entries; run it again to go on", err=True)
+        from jamliquor.cli.exits import ExitCode  # noqa: PLC0415
+
+        ctx.exit(ExitCode.INTERRUPTED)
+
+
+@command.command("verify", epilog=EXIT_CODES)
+@_file_argument
+@click.option("--root", metavar="HASH", help="State root that it must have.")
+@json_option
+@_quiet_option
+@debug_option
+def verify_command(file: Path, root: str | None, as_json: bool, quiet: bool) -> None:
+    """Read all of FILE, check every checksum, and compute the state root anew."""
+    from jamliquor.node.restoring import demand, open_snapshot  # noqa: PLC0415
+
+    started = time.monotonic()
+    handle, reader = open_snapshot(file)
+    with handle:
+        demand(file, reader.contents, None, None if root is None else digest_of(root, "--root"))
+        tell = _progress("verified", quiet=quiet or as_json)
+        done = 0
+        for count, _ in reader.portions():
+            done += count
+            tell(done, reader.contents.entries)
+        reader.verify()
+    record = _shown(file, reader.contents)
+    _report(record, time.monotonic() - started, done, as_json=as_json, quiet=quiet)
+
+
+@command.command("restore", epilog=EXIT_CODES)
+@_file_argument
+@directory_argument
+@click.option("--genesis", metavar="HASH", help="First header's hash of the chain that is wanted.")
+@click.option("--root", metavar="HASH", help="State root that it must have.")
+@json_option
+@_quiet_option
+@debug_option
+def restore_command(
+    file: Path, folder: Path, genesis: str | None, root: str | None, as_json: bool, quiet: bool
+) -> None:
+    """Fill the new directory DIR from FILE. If anything is wrong with FILE, DIR stays as it was."""
+    from jamliquor.node.restoring import restore  # noqa: PLC0415
+
+    started = time.monotonic()
+    contents = restore(
+        file,
+        folder,
+        genesis=None if genesis is None else digest_of(genesis, "--genesis"),
+        state_root=None if root is None else digest_of(root, "--root"),
+        progress=_progress("restored", quiet=quiet or as_json),
+    )
+    record = {"db": str(folder), **_shown(file, contents)}
+    seconds = time.monotonic() - started
+    _report(record, seconds, contents.entries, as_json=as_json, quiet=quiet)
+
+
+@command.command("list")
+@click.argument("folder", metavar="[FOLDER]", default=".", type=click.Path(path_type=Path))
+@json_option
+@debug_option
+def list_command(folder: Path, as_json: bool) -> None:
+    """List the snapshots in FOLDER by what their heads say; verify reads the rest."""
+    from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
+    from jamliquor.node.restoring import contents_of  # noqa: PLC0415
+
+    rows: list[dict[str, Any]] = []
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise BadInput(f"cannot be listed: {error.strerror}", folder) from None
+    for file in files:
+        if file.suffix != SUFFIX and not file.name.endswith(SUFFIX + ".part"):
+            continue
+        try:
+            rows.append({**_shown(file, contents_of(file)), "problem": None})
+        except BadInput as error:
+            rows.append({"file": str(file), "octets": file.stat().st_size, "problem": error.reason})
+    if as_json:
+        import json  # noqa: PLC0415
+
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        text = row["problem"] or (
+            f"{row['chain']} slot {row['slot']}, {row['entries']} entries, {row['block'][:18]}…"
+            + (", unfinished" if row["file"].endswith(".part") else "")
+        )
+        click.echo(f"{Path(row['file']).name}  {row['octets'] / 1e6:.1f} MB  {text}")
+
+
+def _name(directory: Directory, block_hash: bytes) -> str:
+    record = directory.store.record(block_hash)
+    slot = 0 if record is None else record.slot
+    return f"{directory.params.name}-{slot}-{block_hash[:4].hex()}{SUFFIX}"
+
+
+def _tell_log(directory: Directory, path: Path, block: bytes, entries: int, octets: int) -> None:
+    """Put it into the log of what happened to the directory."""
+    from jamliquor.chain.events import SnapshotTaken  # noqa: PLC0415
+    from jamliquor.node.directory import EVENTS  # noqa: PLC0415
+    from jamliquor.store.events import EventLog  # noqa: PLC0415
+
+    record = directory.store.record(block)
+    slot = 0 if record is None else record.slot
+    log = EventLog(directory.folder / EVENTS)
+    try:
+        log.append(SnapshotTaken(block, slot, entries, octets, str(path).encode()))
+    finally:
+        log.close()
+
+
+def _shown(file: Path, contents: Contents) -> dict[str, Any]:
+    record = contents.record
+    return {
+        "file": str(file),
+        "octets": file.stat().st_size,
+        "chain": contents.params.name,
+        "genesis": "0x" + contents.genesis.hex(),
+        "block": "0x" + record.hash.hex(),
+        "slot": record.slot,
+        "state_root": "0x" + record.state_root.hex(),
+        "entries": contents.entries,
+        "ancestors": contents.ancestors,
+    }
+
+
+def _report(
+    record: dict[str, Any], seconds: float, entries: int, *, as_json: bool, quiet: bool
+) -> None:
+    from jamliquor.cli.machine import peak_rss  # noqa: PLC0415
+
+    record |= {
+        "seconds": round(seconds, 3),
+        "entries_per_second": round(entries / max(seconds, 1e-9)),
+        "peak_rss_bytes": peak_rss(),
+    }
+    if as_json:
+        import json  # noqa: PLC0415
+
+        click.echo(json.dumps(record))
+    elif not quiet:
+        from jamliquor.cli.tables import pairs  # noqa: PLC0415
+
+        click.echo("\n".join(pairs((name.replace("_", " "), one) for name, one in record.items())))
+
+
+def _progress(done_word: str, *, quiet: bool) -> Callable[[int, int], None]:
+    """A line now and then; nothing for what is quickly done."""
+    shown = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if not quiet and now - shown >= 5.0:
+            shown = now
+            click.echo(f"{done} of {total} entries {done_word}", err=True)
+
+    return tell
