@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -77,7 +78,8 @@ def command(
     board = profile.load(name, profile_file)
     model, cores, _ = processor()
     real = report.board()
-    here = {"processor": model, "cores": cores, "memory": memory()[1], "board": real}
+    load = round(os.getloadavg()[0], 2)
+    here = {"processor": model, "cores": cores, "memory": memory()[1], "board": real, "load": load}
     found = stages.run(
         board,
         chains or _public_chains(),

@@ -10,7 +10,7 @@ from jamliquor.node.edge.report import subject, verdict
 from jamliquor.node.edge.stages import BLOCK_MS, IMPORT_MB
 
 _COLOURS = ("#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce", "#b91c1c", "#0f766e", "#854d0e", "#475569")
-_WIDE, _HIGH, _LEFT, _BELOW, _ABOVE = 640, 300, 52, 36, 12
+_WIDE, _HIGH, _LEFT, _BELOW, _ABOVE = 640, 340, 60, 40, 14
 _TICKS = 4
 _STYLE = """\
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:46rem;padding:1rem;color:#1c1917}
@@ -36,7 +36,8 @@ def render(record: dict[str, Any]) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>jamliquor {escape(record['jamliquor'])}, {record['date']}, run on "
-        f"{escape(machine['processor'])}, {machine['cores']} cores.</p>",
+        f"{escape(machine['processor'])}, {machine['cores']} cores, "
+        f"load before {machine['load']:g}.</p>",
         "<h2>Budgets</h2>",
         _checks(record["checks"]),
         *_plots(record),
@@ -109,11 +110,12 @@ def _lines(lines: Sequence[_Line], *, limit: float) -> str:
         x, y = right * tick / _TICKS, top * tick / _TICKS
         across, down = place(x, y).split(",")
         foot = _HIGH - _BELOW
+        anchor = "end" if tick == _TICKS else "middle"
         drawn.append(f'<path d="M{_LEFT},{down}H{_WIDE - 8}" stroke="#e7e5e4"/>')
         drawn.append(
             f'<text x="{_LEFT - 6}" y="{float(down) + 4:.1f}" text-anchor="end">{y:.3g}</text>'
         )
-        drawn.append(f'<text x="{across}" y="{foot + 18}" text-anchor="middle">{x:.3g}</text>')
+        drawn.append(f'<text x="{across}" y="{foot + 18}" text-anchor="{anchor}">{x:.3g}</text>')
     dashes = 'stroke="#1c1917" stroke-dasharray="6 4"'
     drawn.append(f'<path d="M{place(0, limit)}L{place(right, limit)}" {dashes}/>')
     for line, colour in zip(lines, _cycle(len(lines)), strict=True):
@@ -123,7 +125,7 @@ def _lines(lines: Sequence[_Line], *, limit: float) -> str:
         f'<span><i style="background:{colour}"></i>{escape(line.name)}</span>'
         for line, colour in zip(lines, _cycle(len(lines)), strict=True)
     ]
-    frame = f'<svg viewBox="0 0 {_WIDE} {_HIGH}" role="img" font-size="12">{"".join(drawn)}</svg>'
+    frame = f'<svg viewBox="0 0 {_WIDE} {_HIGH}" role="img" font-size="17">{"".join(drawn)}</svg>'
     return f'{frame}<p class="key">{"".join(key)}<span>dashed: the budget, {limit:g}</span></p>'
 
 
@@ -131,13 +133,13 @@ def _bars(bars: Sequence[tuple[str, float]], unit: str) -> str:
     most = max((value for _, value in bars), default=1.0) or 1.0
     drawn = []
     for index, ((name, value), colour) in enumerate(zip(bars, _cycle(len(bars)), strict=True)):
-        top = index * 30 + 6
-        wide = value / most * (_WIDE - 290)
-        drawn.append(f'<text x="170" y="{top + 15}" text-anchor="end">{escape(name)}</text>')
-        drawn.append(f'<rect x="178" y="{top}" width="{wide:.1f}" height="20" fill="{colour}"/>')
-        drawn.append(f'<text x="{184 + wide:.1f}" y="{top + 15}">{value:.3g} {unit}</text>')
-    high = len(bars) * 30 + 8
-    return f'<svg viewBox="0 0 {_WIDE} {high}" role="img" font-size="13">{"".join(drawn)}</svg>'
+        top = index * 34 + 6
+        wide = value / most * (_WIDE - 340)
+        drawn.append(f'<text x="210" y="{top + 15}" text-anchor="end">{escape(name)}</text>')
+        drawn.append(f'<rect x="218" y="{top}" width="{wide:.1f}" height="20" fill="{colour}"/>')
+        drawn.append(f'<text x="{224 + wide:.1f}" y="{top + 15}">{value:.3g} {unit}</text>')
+    high = len(bars) * 34 + 8
+    return f'<svg viewBox="0 0 {_WIDE} {high}" role="img" font-size="18">{"".join(drawn)}</svg>'
 
 
 def _cycle(count: int) -> list[str]:

@@ -51,13 +51,19 @@ class Profile(NamedTuple):
         Args:
             here: milliseconds of the yardsticks on this machine.
         """
-        counts = _instructions()
+        counts = _counted()["instructions"]
         found = {}
         for kind, milliseconds in here.items():
             cpi = self.cpi[CODE[kind]]
             scale = counts[kind] / (self.clock_mhz * 1e3) / milliseconds
             found[kind] = Range(cpi.low * scale, cpi.high * scale)
         return found
+
+    def start(self) -> Range:
+        """Milliseconds from nothing to the first imported block, by its instructions alone."""
+        scale = _counted()["start"] / (self.clock_mhz * 1e3)
+        cpi = self.cpi[CODE["python"]]
+        return Range(cpi.low * scale, cpi.high * scale)
 
 
 def load(name: str, path: Path | None = None) -> Profile:
@@ -83,7 +89,5 @@ def _data() -> Path:
     return Path(str(resources.files(__package__)))
 
 
-def _instructions() -> dict[str, int]:
-    text = (_data() / "instructions.toml").read_text(encoding="utf-8")
-    counts: dict[str, int] = tomllib.loads(text)["instructions"]
-    return counts
+def _counted() -> dict[str, Any]:
+    return tomllib.loads((_data() / "instructions.toml").read_text(encoding="utf-8"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import statistics
 import subprocess
@@ -68,7 +67,7 @@ def run(
     tell("storing and pruning")
     store = _store(folders[-1])
     tell("starting")
-    start = _start(folders[0], blocks["factors"]["python"])
+    start = _start(profile, folders[0])
     checks = _checks(chains, store, start, real=real)
     return {
         "checks": checks,
@@ -150,25 +149,19 @@ def _store(folder: Path) -> dict[str, Any]:
     }
 
 
-def _start(folder: Path, factor: Sequence[float]) -> dict[str, Any]:
-    """From nothing to the first imported block; the time is almost all Python's."""
+def _start(profile: Profile, folder: Path) -> dict[str, Any]:
+    """From nothing to the first imported block."""
     with tempfile.TemporaryDirectory() as scratch:
         names = sorted(path.name for path in folder.glob("*.bin") if path.name[0].isdigit())
         for name in ("genesis.bin", names[0]):
             shutil.copy(folder / name, Path(scratch) / name)
-        spans, spent = [], []
+        spans = []
         for _ in range(_STARTS):
-            begun, before = time.perf_counter(), _children_seconds()
+            begun = time.perf_counter()
             subprocess.run([*_JAMLIQUOR, "import", scratch, "--quiet"], check=True)
             spans.append((time.perf_counter() - begun) * 1000)
-            spent.append((_children_seconds() - before) * 1000)
-    board = [round(min(spent) * one, 1) for one in factor]
-    return {"here_ms": round(statistics.median(spans), 1), "board_ms": board}
-
-
-def _children_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    board = [round(one) for one in profile.start()]
+    return {"here_ms": round(min(spans), 1), "board_ms": board}
 
 
 def _checks(
