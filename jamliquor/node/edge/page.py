@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 from jamliquor.node.edge.report import subject, verdict
 from jamliquor.node.edge.stages import BLOCK_MS, IMPORT_MB
 
-_COLOURS = ("#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce", "#b91c1c", "#0f766e", "#854d0e", "#475569")
+_COLOURS = (
+    *("#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce", "#b91c1c"),
+    *("#0f766e", "#854d0e", "#475569", "#be185d"),
+)
 _WIDE, _HIGH, _LEFT, _BELOW, _ABOVE = 640, 340, 60, 40, 14
 _TICKS = 4
 _STYLE = """\
@@ -58,10 +61,11 @@ def render(record: dict[str, Any]) -> str:
 def _plots(record: dict[str, Any]) -> list[str]:
     chains = record["chains"]
     kind = "high estimate" if record["estimated"] else "measured"
-    memory = [_Line(one["name"], [tuple(point) for point in one["samples"]]) for one in chains]
+    watched = [*((one["name"], one) for one in chains), *record["commands"].items()]
+    memory = [_Line(name, [tuple(point) for point in one["samples"]]) for name, one in watched]
     latency = [_Line(one["name"], _distribution(one["high_ms"])) for one in chains]
     store = record["store"]
-    written = [(f"{step} {store['name']}", store[step]["written_mb"]) for step in ("import", "prune")]
+    written = [(step, one["written_mb"]) for step, one in store["steps"].items()]
     return [
         "<h2>Memory over time</h2><p>Resident MB of the process tree, by seconds.</p>",
         _lines(memory, limit=float(IMPORT_MB)),
