@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 SOURCES := pyproject.toml scripts/setup.sh native/Cargo.toml native/Cargo.lock \
 	$(wildcard native/*/Cargo.toml native/*/src/*.rs native/*/src/*/*.rs native/*/data/*)
 
-.PHONY: help setup demo test check bench fuzz wheel clean
+.PHONY: help setup demo test check bench fuzz wheel edge-test clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ fuzz: $(STAMP) ## Fuzz every target, SECONDS=60 each, guided by coverage.
 wheel: $(STAMP) ## Build a wheel and an sdist into dist/.
 	. scripts/rust.sh && $(VENV)/maturin build --release --out dist
 	. scripts/rust.sh && $(VENV)/maturin sdist --out dist
+
+edge-test: $(STAMP) ## Build the aarch64 wheel and prove it in an arm64 Debian under qemu-user.
+	edge/arm64.sh all
 
 clean: ## Remove everything that was built.
 	rm -rf .venv dist native/target jamliquor/_core

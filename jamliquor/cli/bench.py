@@ -6,6 +6,7 @@ import time
 
 import click
 
+from jamliquor.cli.bench_edge import command as edge
 from jamliquor.cli.options import debug_option, json_option
 
 
@@ -43,3 +44,6 @@ def vrf(as_json: bool, repeat: int) -> None:
         return
     for name, milliseconds in figures.items():
         click.echo(f"{name.removesuffix('_ms').replace('_', ' '):<24}{milliseconds:10.3f} ms")
+
+
+command.add_command(edge)
