@@ -9,6 +9,7 @@ NAMES = (
     "author",
     "crypto",
     "pvm",
+    "pvm_polkavm",
     "trie",
     "store",
     "codec",

@@ -11,7 +11,6 @@ from typing import Any
 from benchmarks.harness import Options, rounded_figure
 from benchmarks.names import NAMES
 
-_POLKAVM = "pvm_polkavm.json"
 _COLUMNS = ("median", "p90", "p99", "max", "of_ring_proof", "normalised", "share", "calls", "target")
 _HEADINGS = {"of_ring_proof": "of a ring proof", "share": "share, %", "calls": "calls a block"}
 
@@ -58,7 +57,7 @@ def write(
 
 def render(folder: Path) -> str:
     """The page of all results in a folder."""
-    paths = [folder / f"{name}.json" for name in NAMES] + [folder / _POLKAVM]
+    paths = [folder / f"{name}.json" for name in NAMES]
     records = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
     sections = [_INTRODUCTION, *("\n".join(lines) + "\n" for lines in map(_section, records))]
     sections.insert(1, "\n".join(_targets(records)) + "\n")

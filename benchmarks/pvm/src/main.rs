@@ -69,10 +69,6 @@ fn nanoseconds(time: Duration, instructions: i64) -> f64 {
 }
 
 fn main() {
-    println!(
-        "{:<8} {:>12} {:>8} {:>8} {:>8} {:>8} {:>6}",
-        "guest", "instructions", "flat ns", "paged ns", "streamed", "polkavm", "ratio"
-    );
     for guest in std::env::args().skip(1).map(|argument| parse(&argument)) {
         let (flat, instructions, result) = ours(&guest, false, MAX_DECODED);
         let (paged, _, same) = ours(&guest, true, MAX_DECODED);
@@ -81,14 +77,13 @@ fn main() {
         assert_eq!((result, result), (same, third), "{}", guest.name);
         assert_eq!(instructions, gas, "{}", guest.name);
         println!(
-            "{:<8} {:>12} {:>8.3} {:>8.3} {:>8.3} {:>8.3} {:>6.2}",
+            "{{\"guest\": \"{}\", \"instructions\": {}, \"flat\": {}, \"paged\": {}, \"streamed\": {}, \"polkavm\": {}}}",
             guest.name,
             instructions,
             nanoseconds(flat, instructions),
             nanoseconds(paged, instructions),
             nanoseconds(streamed, instructions),
             nanoseconds(theirs, instructions),
-            theirs.as_secs_f64() / flat.as_secs_f64(),
         );
     }
 }

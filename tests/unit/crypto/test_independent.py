@@ -10,9 +10,8 @@ from jamliquor.crypto.key_derivation import bandersnatch_secret_seed, trivial_se
 other = pytest.importorskip("dot_ring", reason="dot-ring has no wheel for this platform")
 
 CONTEXT = b"jam_ticket_seal" + bytes(range(32)) + b"\1"
-SECRETS = [
-    bandersnatch.SecretKey.from_seed(bandersnatch_secret_seed(trivial_seed(index))) for index in range(6)
-]
+SEEDS = [bandersnatch_secret_seed(trivial_seed(index)) for index in range(6)]
+SECRETS = [bandersnatch.SecretKey.from_seed(seed) for seed in SEEDS]
 KEYS = [secret.public for secret in SECRETS]
 
 
@@ -38,7 +37,7 @@ def test_a_ring_and_a_proof_in_it() -> None:
 
 def test_a_proof_of_theirs_by_us() -> None:
     members = other.Ring(KEYS)
-    _, scalar = other.secret_from_seed(bandersnatch_secret_seed(trivial_seed(4)), other.Bandersnatch)
+    _, scalar = other.secret_from_seed(SEEDS[4], other.Bandersnatch)
     proof = other.RingVRF[other.Bandersnatch].prove(CONTEXT, b"", scalar, KEYS[4], members)
     expected = SECRETS[4].output(CONTEXT)
     assert ring.verify_batch(ring.commitment(KEYS), 6, [(CONTEXT, b"", proof.to_bytes())]) == [expected]
