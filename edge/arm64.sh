@@ -70,6 +70,7 @@ prove() {
         inside /opt/jamliquor/bin/jamliquor import "$traces/fallback"
         return
     fi
+    inside /opt/jamliquor/bin/jamliquor demo --quiet
     for chain in "$traces"/*/genesis.bin; do
         inside /opt/jamliquor/bin/jamliquor import "$(dirname "$chain")"
     done
