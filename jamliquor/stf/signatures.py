@@ -50,7 +50,7 @@ class SignatureChecks:
         self._ring.setdefault(group, []).append((vrf_input, b"", proof))
         self._ring_errors.setdefault(group, []).append(error)
 
-    def start(self, *, parallel: bool) -> None:
+    def start(self, *, parallel: bool, seal_first: bool = False) -> None:
         """Verify, or begin to in a thread; :meth:`join` must follow before anything is accepted.
 
         Ring proofs take longer than the rest, so they go to the thread if there are any, else
@@ -58,6 +58,8 @@ class SignatureChecks:
 
         Args:
             parallel: whether there is a core to spare.
+            seal_first: verify the author's two signatures before returning, so that nobody but the
+                slot's validator can make this machine run guests.
 
         Raises:
             InvalidBlock: as :meth:`join`.
@@ -65,6 +67,9 @@ class SignatureChecks:
         if not parallel:
             self.verify()
             return
+        if seal_first:
+            self._verify_vrf()
+            self._vrf = []
         self._begin(with_ring=bool(self._ring))
         if self._ring:
             self._verify_plain()
@@ -97,16 +102,20 @@ class SignatureChecks:
             except BadSignature as bad:
                 raise self._ring_errors[group][bad.index] from None
 
-    def _verify_plain(self) -> None:
+    def _verify_vrf(self) -> None:
         try:
-            errors = self._vrf_errors
             if self._vrf:
                 bandersnatch.verify_many(self._vrf)
-            errors = self._ed25519_errors
+        except BadSignature as bad:
+            raise self._vrf_errors[bad.index] from None
+
+    def _verify_plain(self) -> None:
+        self._verify_vrf()
+        try:
             if self._ed25519:
                 ed25519.verify_batch(self._ed25519)
         except BadSignature as bad:
-            raise errors[bad.index] from None
+            raise self._ed25519_errors[bad.index] from None
 
     def _begin(self, *, with_ring: bool) -> None:
         checks = background.Checks()
@@ -127,5 +136,6 @@ class SignatureChecks:
             if self._ed25519:
                 checks.add_ed25519(self._ed25519)
                 errors.append(self._ed25519_errors)
-        checks.start()
-        self._background = checks, errors
+        if errors:
+            checks.start()
+            self._background = checks, errors

@@ -105,7 +105,8 @@ def transition(step: Step) -> State:
     lap("reports")
     provisions = preimages.check(extrinsic.preimages, prior.get)
     lap("preimages")
-    checks.start(parallel=step.parallel)
+    free = prior.component(keys.PRIVILEGES).always_accumulate
+    checks.start(parallel=step.parallel, seal_first=bool(assured.available or free))
     lap("signatures")
 
     try:

@@ -78,3 +78,19 @@ def test_nothing_is_left_to_a_thread_without_a_core_for_it() -> None:
     with pytest.raises(HeaderError) as refused:
         checks.start(parallel=False)
     assert refused.value.code == "vrf_1"
+
+
+@pytest.mark.parametrize("with_ring", [False, True])
+def test_the_seal_is_judged_before_guests_run(*, with_ring: bool) -> None:
+    with pytest.raises(HeaderError) as refused:
+        demanded({"vrf"}, with_ring=with_ring).start(parallel=True, seal_first=True)
+    assert refused.value.code == "vrf_1"
+    for bad, expected in ((set(), None), ({"ed25519"}, "ed25519_1"), ({"ring"}, "ring_1")):
+        checks = demanded(bad, with_ring=True)
+        code = None
+        try:
+            checks.start(parallel=True, seal_first=True)
+            checks.join()
+        except InvalidBlock as error:
+            code = error.code
+        assert code == expected
