@@ -23,7 +23,14 @@ from jamliquor.pvm.machine import Machine
 from jamliquor.state import keys
 from jamliquor.state.accounts import Accounts
 from jamliquor.stf.accumulation import AccumulationResult, accumulate
-from jamliquor.types.state import AccumulationOutput, Privileges, RequestTimes, ServiceAccount
+from jamliquor.types.state import (
+    AccumulationOutput,
+    Privileges,
+    ReadyQueue,
+    ReadyReport,
+    RequestTimes,
+    ServiceAccount,
+)
 from jamliquor.types.work import WorkReport
 from tests.support.guest import HEAP, Call, ScriptedMachine
 from tests.support.hosting import ENTROPY, HASH, NUMBERS, SLOT, account, state_of
@@ -239,6 +246,46 @@ class TestGas:
         result = services.run(report(package(0), digest(A, self.limit + 1)))
         assert (services.ran, result.history[-1]) == ([], frozenset())
         assert not any(result.ready_queue)
+
+
+class TestQueue:
+    phase = SLOT % TINY.epoch_length
+    older = ReadyReport(report(package(2), digest(A)), frozenset({package(8)}))
+
+    def queue(self, **places: tuple[ReadyReport, ...]) -> ReadyQueue:
+        """A queue with reports of this slot (``now``) and of the one before (``before``)."""
+        items: list[tuple[ReadyReport, ...]] = [()] * TINY.epoch_length
+        items[self.phase] = places.get("now", ())
+        items[self.phase - 1] = places.get("before", ())
+        return tuple(items)
+
+    def test_reports_that_wait_stand_in_the_place_of_their_slot(self, services: Services) -> None:
+        services.add(A)
+        waiting = report(package(1), digest(A), prerequisites=[package(9)])
+        result = services.run(waiting, ready_queue=self.queue(before=(self.older,)))
+        now = ReadyReport(waiting, frozenset({package(9)}))
+        assert result.ready_queue == self.queue(now=(now,), before=(self.older,))
+        assert services.ran == []
+
+    def test_what_they_wait_for_releases_them(self, services: Services) -> None:
+        services.add(A)
+        queue = self.queue(before=(self.older,))
+        result = services.run(report(package(8), digest(A)), ready_queue=queue)
+        assert result.history[-1] == {package(8), package(2)}
+        assert not any(result.ready_queue)
+        assert result.statistics == {A: (2, 0)}
+
+    def test_skipped_slots_forget_them(self, services: Services) -> None:
+        queue = self.queue(before=(self.older,))
+        assert services.run(ready_queue=queue).ready_queue == queue
+        skipped = services.run(ready_queue=queue, prior_slot=SLOT - 2)
+        assert not any(skipped.ready_queue)
+
+    def test_packages_of_the_history_count_as_accumulated(self, services: Services) -> None:
+        services.add(A)
+        services.history = (*services.history[:-1], frozenset({package(9)}))
+        result = services.run(report(package(1), digest(A), prerequisites=[package(9)]))
+        assert result.history == (*services.history[1:], frozenset({package(1)}))
 
 
 class TestMerging:
