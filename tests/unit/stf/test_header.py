@@ -144,6 +144,10 @@ def test_signatures_of_noise(case: Case) -> None:
     with pytest.raises(HeaderError) as caught:
         chapter.entropy_output(case.header._replace(entropy_source=b""))
     assert caught.value.code == "bad_entropy_source"
+    short = case.header._replace(seal=b"")
+    with pytest.raises(HeaderError) as caught:
+        chapter.demand_seal(TINY, short, b"", case.rotated, SignatureChecks())
+    assert caught.value.code == "bad_seal"
 
 
 @pytest.mark.parametrize("author_index", [6, 7, 65535])
