@@ -11,7 +11,8 @@ other = pytest.importorskip("dot_ring", reason="dot-ring has no wheel for this p
 
 CONTEXT = b"jam_ticket_seal" + bytes(range(32)) + b"\1"
 SECRETS = [
-    bandersnatch.SecretKey.from_seed(bandersnatch_secret_seed(trivial_seed(index))) for index in range(6)
+    bandersnatch.SecretKey.from_seed(bandersnatch_secret_seed(trivial_seed(index)))
+    for index in range(6)
 ]
 KEYS = [secret.public for secret in SECRETS]
 

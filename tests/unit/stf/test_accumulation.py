@@ -248,6 +248,13 @@ class TestGas:
         assert not any(result.ready_queue)
 
 
+def test_services_that_yield_nothing_have_no_output(services: Services) -> None:
+    services.add(A)
+    services.add(B, [host("yield", HEAP)])
+    result = services.run(report(package(1), digest(A), digest(B)))
+    assert result.outputs == (AccumulationOutput(B, HASH),)
+
+
 class TestQueue:
     phase = SLOT % TINY.epoch_length
     older = ReadyReport(report(package(2), digest(A)), frozenset({package(8)}))

@@ -78,3 +78,13 @@ def test_nothing_is_left_to_a_thread_without_a_core_for_it() -> None:
     with pytest.raises(HeaderError) as refused:
         checks.start(parallel=False)
     assert refused.value.code == "vrf_1"
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize(("bad", "expected"), [(set(), "no_ring"), ({"vrf"}, "vrf_1")])
+def test_a_commitment_to_nothing_is_judged_in_its_turn(
+    bad: set[str], expected: str, parallel: bool
+) -> None:
+    checks = demanded(bad, with_ring=False)
+    checks.ring(b"\xff" * 144, 6, b"ticket", PROOF, HeaderError("no_ring"))
+    assert run(checks, parallel=parallel) == expected
