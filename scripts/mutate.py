@@ -2,39 +2,40 @@
 
 ``python scripts/mutate.py [--count 300] [--seed 0] [CHAPTER ...]``
 
-Everything but the state transition and the tests is imported once; each mutant is a forked child that
-imports the rest with the changed chapter. Survivors are printed as they are found, and all outcomes go
-to ``.cache/mutation/CHAPTER.json``.
+Tests are collected once; each mutant is a forked child in which the chapter's functions get the changed
+code. Survivors are printed as they are found, and outcomes go to ``.cache/mutation/CHAPTER.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
 import copy
-import importlib.abc
-import importlib.util
 import json
 import os
 import random
 import signal
 import sys
 import time
-from collections import Counter
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest import runner
 
 ROOT = Path(__file__).resolve().parent.parent
 STF = ROOT / "jamliquor" / "stf"
-SECONDS = 30
+SECONDS = 120
 """A mutant that takes longer counts as killed."""
 
 TESTS = {
-    "transition": ["tests/unit/chain"],
+    "transition": [
+        "tests/unit/chain/test_importer.py",
+        "tests/unit/chain/test_altered_blocks.py",
+        "tests/unit/chain/test_blind_spots.py",
+    ],
 }
 """Tests of a chapter, where they are not ``tests/unit/stf/test_CHAPTER.py``."""
 
@@ -181,86 +182,101 @@ def _line(tree: ast.AST, path: Place) -> int:
     return line
 
 
-class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports one module from a tree instead of its file."""
-
-    def __init__(self, name: str, tree: ast.Module, path: Path) -> None:
-        self.name, self.tree, self.path = name, tree, path
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
-        if fullname != self.name:
-            return None
-        return importlib.util.spec_from_loader(fullname, self, origin=str(self.path))
-
-    def exec_module(self, module: Any) -> None:
-        exec(compile(self.tree, str(self.path), "exec"), module.__dict__)
-
-
-def _preload() -> None:
-    """Import everything once, then forget what may depend on a chapter."""
-    # Plugins cost a child more time than most tests.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    options = ["-q", "--assert=plain", "-p", "no:cacheprovider", "--collect-only"]
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        pytest.main([*options, "tests/unit/stf", "tests/unit/chain"])
-    _forget()
+def _apply(module: types.ModuleType, tree: ast.Module) -> None:
+    """Give the functions of an imported module the code of a changed one, wherever they are used."""
+    fresh = types.ModuleType(module.__name__)
+    fresh.__file__ = module.__file__
+    exec(compile(tree, str(module.__file__), "exec"), fresh.__dict__)
+    for name, new in list(vars(fresh).items()):
+        old = vars(module).get(name)
+        if isinstance(new, type) and new.__module__ == module.__name__:
+            for attribute, function in vars(new).items():
+                _recode(vars(old).get(attribute), function)
+        elif not name.startswith("__") and not _recode(old, new) and old != new:
+            _replace(old, new)
 
 
-def _forget() -> None:
-    for name in list(sys.modules):
-        if name.startswith(("jamliquor.stf", "jamliquor.author", "jamliquor.chain.", "tests.")):
-            del sys.modules[name]
+def _recode(old: Any, new: Any) -> bool:
+    """Whether both were functions, of whatever wrapping."""
+    for wrapper in ("__wrapped__", "__func__", "fget"):
+        if hasattr(new, wrapper):
+            return _recode(getattr(old, wrapper), getattr(new, wrapper))
+    if not (isinstance(old, types.FunctionType) and isinstance(new, types.FunctionType)):
+        return False
+    old.__code__, old.__defaults__ = new.__code__, new.__defaults__
+    old.__kwdefaults__ = new.__kwdefaults__
+    return True
 
 
-def _killed(name: str, tree: ast.Module, path: Path, tests: list[str]) -> bool:
-    """Whether some test fails with the changed chapter."""
+def _replace(old: Any, new: Any) -> None:
+    """Put a changed constant wherever it was imported."""
+    if old is None or isinstance(new, type | types.ModuleType):
+        return
+    for module in list(sys.modules.values()):
+        for name, value in list(vars(module).items()):
+            if value is old:
+                setattr(module, name, new)
+
+
+class _Loop:
+    """Takes the place of pytest's loop over the tests it collected: one loop for each mutant."""
+
+    def __init__(self, chapter: str, count: int, seed: int) -> None:
+        self.chapter, self.count, self.seed = chapter, count, seed
+        self.result: dict[str, Any] = {}
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Try up to ``count`` mutants of the chapter on the collected tests."""
+        module = sys.modules[f"jamliquor.stf.{self.chapter}"]
+        text = (STF / f"{self.chapter}.py").read_text()
+        every = mutants(ast.parse(text))
+        chosen = sorted(random.Random(self.seed).sample(range(len(every)), min(self.count, len(every))))
+        if _killed(session, module, ast.parse(text)):
+            raise SystemExit(f"{self.chapter}: its tests fail without a change")
+        survivors = []
+        began = time.monotonic()
+        for index in chosen:
+            line, what, tree = every[index]
+            if not _killed(session, module, tree):
+                source = text.splitlines()[line - 1].strip()
+                survivors.append((line, what, source))
+                print(f"  {self.chapter}.py:{line}: {what}: {source}", file=sys.stderr, flush=True)
+        self.result = {
+            "chapter": self.chapter,
+            "possible": len(every),
+            "tried": len(chosen),
+            "killed": len(chosen) - len(survivors),
+            "survived": len(survivors),
+            "seconds": round(time.monotonic() - began),
+        }
+        print(json.dumps(self.result), file=sys.stderr, flush=True)
+        self.result["survivors"] = survivors
+        return True
+
+
+def _killed(session: pytest.Session, module: types.ModuleType, tree: ast.Module) -> bool:
+    """Whether some test fails, in a child, with the changed chapter."""
     child = os.fork()
-    if child == 0:
-        os.setpgid(0, 0)
-        signal.alarm(SECONDS)
+    if child:
+        return os.waitpid(child, 0)[1] != 0
+    code = 1
+    try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(SECONDS)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
-        sys.meta_path.insert(0, _Changed(name, tree, path))
-        code = 1
-        try:
-            # Failures are counted, not shown: making a readable report takes longer than the tests.
-            options = ["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
-            code = pytest.main([*options, *tests])
-        finally:
-            os._exit(int(code))
-    return os.waitpid(child, 0)[1] != 0
-
-
-def run(chapter: str, count: int, seed: int, others: list[str]) -> dict[str, Any]:
-    """Try up to ``count`` mutants of a chapter; what its own tests let through meets the others."""
-    path = STF / f"{chapter}.py"
-    every = mutants(ast.parse(path.read_text()))
-    chosen = sorted(random.Random(seed).sample(range(len(every)), min(count, len(every))))
-    own = TESTS.get(chapter, [f"tests/unit/stf/test_{chapter}.py"])
-    name = f"jamliquor.stf.{chapter}"
-    if _killed(name, ast.parse(path.read_text()), path, own):
-        raise SystemExit(f"{chapter}: its tests fail without a change")
-    counts: Counter[str] = Counter()
-    survivors = []
-    began = time.monotonic()
-    for index in chosen:
-        line, what, tree = every[index]
-        if _killed(name, tree, path, own):
-            counts["killed"] += 1
-        elif others and _killed(name, tree, path, others):
-            counts["killed by others"] += 1
-            survivors.append((line, what, "others"))
+        _apply(module, tree)
+        items = session.items
+        for at, item in enumerate(items):
+            following = items[at + 1] if at + 1 < len(items) else None
+            reports = runner.runtestprotocol(item, log=False, nextitem=following)
+            if any(report.failed for report in reports):
+                break
         else:
-            counts["survived"] += 1
-            survivors.append((line, what, "nobody"))
-            text = path.read_text().splitlines()[line - 1].strip()
-            print(f"  {chapter}.py:{line}: {what}: {text}", flush=True)
-    took = time.monotonic() - began
-    result = {"chapter": chapter, "possible": len(every), "tried": len(chosen), **counts}
-    print(json.dumps(result | {"seconds": round(took)}), flush=True)
-    return result | {"survivors": survivors}
+            code = 0
+    finally:
+        os._exit(code)
 
 
 def main() -> None:
@@ -269,19 +285,19 @@ def main() -> None:
     parser.add_argument("chapters", nargs="*")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--others", nargs="*", default=[], help="tests for what a chapter's let through"
-    )
     given = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
+    # Plugins cost time, and change how tests run.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     folder = ROOT / ".cache" / "mutation"
     folder.mkdir(parents=True, exist_ok=True)
     chapters = given.chapters or sorted(p.stem for p in STF.glob("*.py") if p.stem != "__init__")
-    _preload()
     for chapter in chapters:
-        result = run(chapter, given.count, given.seed, given.others)
-        (folder / f"{chapter}.json").write_text(json.dumps(result, indent=1))
+        loop = _Loop(chapter, given.count, given.seed)
+        tests = TESTS.get(chapter, [f"tests/unit/stf/test_{chapter}.py"])
+        pytest.main(["-q", "--assert=plain", "-s", "-p", "no:cacheprovider", *tests], plugins=[loop])
+        (folder / f"{chapter}.json").write_text(json.dumps(loop.result, indent=1))
 
 
 if __name__ == "__main__":

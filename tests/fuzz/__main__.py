@@ -16,7 +16,8 @@ from pathlib import Path
 from tests.fuzz.all_targets import TARGETS
 
 FOLDER = Path(".cache/fuzz")
-SLACK = 120
+SLACK = 900
+"""Seconds for a target to get ready on a machine that is busy."""
 
 
 def main() -> int:

@@ -30,12 +30,12 @@ RIGHT_ROOT = 8
 RIGHT_MARKS = 16
 
 
-def _bases() -> list[Made]:
+def bases() -> list[Made]:
     """The blocks of the story, one of each height and fork."""
     return list(story().maker.made.values())
 
 
-def _judge(importer: Importer, block: Block | bytes) -> Any:
+def judge(importer: Importer, block: Block | bytes) -> Any:
     """The root after a block, or why there is none; anything else is a finding."""
     try:
         return importer.import_block(block).root
@@ -43,7 +43,7 @@ def _judge(importer: Importer, block: Block | bytes) -> Any:
         return str(error)
 
 
-def _on_parent(made: Made, reference: bool = False) -> Importer:
+def on_parent(made: Made, reference: bool = False) -> Importer:
     """An importer that knows a block's parent alone."""
     maker = story().maker
     if not reference:
@@ -60,48 +60,48 @@ def _on_parent(made: Made, reference: bool = False) -> Importer:
 
 
 def _octets() -> Check:
-    importers = [_on_parent(made) for made in _bases()]
+    importers = [on_parent(made) for made in bases()]
 
     def check(data: bytes) -> None:
         if data:
             importer = importers[data[0] % len(importers)]
-            first = _judge(importer, data[1:])
-            demand(_judge(importer, data[1:]) == first, "another verdict at the second time")
+            first = judge(importer, data[1:])
+            demand(judge(importer, data[1:]) == first, "another verdict at the second time")
 
     return check
 
 
 def _octet_seeds() -> Iterable[bytes]:
-    return [bytes([index]) + made.encoded for index, made in enumerate(_bases())]
+    return [bytes([index]) + made.encoded for index, made in enumerate(bases())]
 
 
 # Changed and sealed again: everything but what was changed is as it should be.
 
 
 def _sealed() -> Check:
-    maker, bases = story().maker, _bases()
+    maker, found = story().maker, bases()
     decode = codec(Block, TINY).decode
 
     def check(data: bytes) -> None:
         if len(data) < 2:
             return
-        made = bases[data[0] % len(bases)]
+        made = found[data[0] % len(found)]
         try:
             block = decode(data[2:])
         except DecodeError:
             return
-        resealed = _resealed(maker, made, block, data[1])
-        verdict = _judge(_on_parent(made), resealed)
-        encoded = codec(Block, TINY).encode(resealed)
-        demand(_judge(_on_parent(made), encoded) == verdict, "octets are judged otherwise")
+        changed = resealed(maker, made, block, data[1])
+        verdict = judge(on_parent(made), changed)
+        encoded = codec(Block, TINY).encode(changed)
+        demand(judge(on_parent(made), encoded) == verdict, "octets are judged otherwise")
         if isinstance(verdict, bytes) and data[1] & 0x80:
-            other = _judge(_on_parent(made, reference=True), encoded)
+            other = judge(on_parent(made, reference=True), encoded)
             demand(other == verdict, f"backends disagree: {other!r}")
 
     return check
 
 
-def _resealed(maker: Maker, made: Made, block: Block, flags: int) -> Block:
+def resealed(maker: Maker, made: Made, block: Block, flags: int) -> Block:
     """A changed block with the signatures that ``flags`` ask for, and a seal."""
     header, extrinsic = block
     ahead = maker.outlook(made.parent, made.slot)
@@ -159,7 +159,7 @@ def _sealed_seeds() -> Iterable[bytes]:
     signed = SIGNED_GUARANTEES | SIGNED_ASSURANCES | MARKED_OFFENDERS | RIGHT_ROOT
     return [
         bytes([index, 0x80 | signed | flag]) + made.encoded
-        for index, made in enumerate(_bases())
+        for index, made in enumerate(bases())
         for flag in (0, RIGHT_MARKS)
     ]
 
@@ -181,13 +181,13 @@ def _vary_block(data: bytes, choice: random.Random) -> bytes | None:
 
 
 def _states() -> Check:
-    bases = _bases()
+    found = bases()
     indices = sorted(COMPONENT_TYPES)
 
     def check(data: bytes) -> None:
         if len(data) < 2:
             return
-        made = bases[data[0] % len(bases)]
+        made = found[data[0] % len(found)]
         key = keys.component(indices[data[1] % len(indices)])
         prior = story().maker.state(made.parent)
         changed = State(TINY, prior.trie.apply({key: data[2:]}))
@@ -195,7 +195,7 @@ def _states() -> Check:
         with contextlib.suppress(DecodeError, HostError):
             importer.start(made.parent, changed)
             root = {"parent_state_root": changed.root}
-            _judge(importer, made.block._replace(header=made.block.header._replace(**root)))
+            judge(importer, made.block._replace(header=made.block.header._replace(**root)))
 
     return check
 
@@ -210,7 +210,7 @@ def _vary_state(data: bytes, choice: random.Random) -> bytes | None:
 
 
 def _state_seeds() -> Iterable[bytes]:
-    for index, made in enumerate(_bases()):
+    for index, made in enumerate(bases()):
         if index % 4:
             continue
         state = story().maker.state(made.parent)

@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "validity.md"
 CHAPTERS = sorted((ROOT / "jamliquor" / "stf").glob("*.py"))
 CODE = re.compile(r"[a-z]+(_[a-z]+)+")
+DEFECTS = ROOT / "docs" / "testing.md"
+REFERENCE = re.compile(r"`(tests/\S+?\.py)::([^`]+)`")
 ROW = re.compile(r"^\|.*\| (?:`([A-Za-z_]+)`.*) \| `(tests/\S+?\.py)::([^`]+)` \|$")
 
 
@@ -73,3 +75,10 @@ def test_the_named_test_exists_and_speaks_of_the_code(code: str, path: Path, nam
     assert case.rstrip("]") in source
     spoken = {"future_slot": "FutureBlock", "unknown_parent": "UnknownParent"}
     assert spoken.get(code, code) in source
+
+
+@pytest.mark.parametrize(("path", "name"), REFERENCE.findall(DEFECTS.read_text()))
+def test_the_tests_of_known_defects_exist(path: str, name: str) -> None:
+    function, _, case = name.partition("[")
+    assert function in _tests(ROOT / path)
+    assert case.rstrip("]") in (ROOT / path).read_text()

@@ -23,7 +23,14 @@ from jamliquor.pvm.machine import Machine
 from jamliquor.state import keys
 from jamliquor.state.accounts import Accounts
 from jamliquor.stf.accumulation import AccumulationResult, accumulate
-from jamliquor.types.state import AccumulationOutput, Privileges, RequestTimes, ServiceAccount
+from jamliquor.types.state import (
+    AccumulationOutput,
+    Privileges,
+    ReadyQueue,
+    ReadyReport,
+    RequestTimes,
+    ServiceAccount,
+)
 from jamliquor.types.work import WorkReport
 from tests.support.guest import HEAP, Call, ScriptedMachine
 from tests.support.hosting import ENTROPY, HASH, NUMBERS, SLOT, account, state_of
@@ -241,6 +248,53 @@ class TestGas:
         assert not any(result.ready_queue)
 
 
+def test_services_that_yield_nothing_have_no_output(services: Services) -> None:
+    services.add(A)
+    services.add(B, [host("yield", HEAP)])
+    result = services.run(report(package(1), digest(A), digest(B)))
+    assert result.outputs == (AccumulationOutput(B, HASH),)
+
+
+class TestQueue:
+    phase = SLOT % TINY.epoch_length
+    older = ReadyReport(report(package(2), digest(A)), frozenset({package(8)}))
+
+    def queue(self, **places: tuple[ReadyReport, ...]) -> ReadyQueue:
+        """A queue with reports of this slot (``now``) and of the one before (``before``)."""
+        items: list[tuple[ReadyReport, ...]] = [()] * TINY.epoch_length
+        items[self.phase] = places.get("now", ())
+        items[self.phase - 1] = places.get("before", ())
+        return tuple(items)
+
+    def test_reports_that_wait_stand_in_the_place_of_their_slot(self, services: Services) -> None:
+        services.add(A)
+        waiting = report(package(1), digest(A), prerequisites=[package(9)])
+        result = services.run(waiting, ready_queue=self.queue(before=(self.older,)))
+        now = ReadyReport(waiting, frozenset({package(9)}))
+        assert result.ready_queue == self.queue(now=(now,), before=(self.older,))
+        assert services.ran == []
+
+    def test_what_they_wait_for_releases_them(self, services: Services) -> None:
+        services.add(A)
+        queue = self.queue(before=(self.older,))
+        result = services.run(report(package(8), digest(A)), ready_queue=queue)
+        assert result.history[-1] == {package(8), package(2)}
+        assert not any(result.ready_queue)
+        assert result.statistics == {A: (2, 0)}
+
+    def test_skipped_slots_forget_them(self, services: Services) -> None:
+        queue = self.queue(before=(self.older,))
+        assert services.run(ready_queue=queue).ready_queue == queue
+        skipped = services.run(ready_queue=queue, prior_slot=SLOT - 2)
+        assert not any(skipped.ready_queue)
+
+    def test_packages_of_the_history_count_as_accumulated(self, services: Services) -> None:
+        services.add(A)
+        services.history = (*services.history[:-1], frozenset({package(9)}))
+        result = services.run(report(package(1), digest(A), prerequisites=[package(9)]))
+        assert result.history == (*services.history[1:], frozenset({package(1)}))
+
+
 class TestMerging:
     def test_all_services_of_a_round_see_the_same_state(self, services: Services) -> None:
         key = host("write", HEAP, 1, HEAP, 1)
@@ -298,6 +352,17 @@ class TestMerging:
         # The transfer was under way, and is lost.
         assert services.balance(result, C) == 9_900
         assert result.statistics[B] == (1, 0)
+
+    def test_what_a_service_receives_while_it_is_ejected_is_lost(self, services: Services) -> None:
+        services.add(A, [], [host("eject", B, HEAP)])
+        services.add(C, [send(A, 1), send(B, 100)])
+        services.accounts[B] = account(
+            code_hash=A.to_bytes(32, "little"), items=2, octets=81 + 5, balance=150
+        )
+        services.requests = {(B, HASH, 5): (1, 2)}
+        result = services.run(report(package(1), digest(A)), report(package(2), digest(C)))
+        assert result.changes[keys.service(B)] is None
+        assert services.balance(result, A) == 10_000 + 1 + 150
 
     def test_two_services_with_one_index_make_the_block_invalid(
         self, services: Services, monkeypatch: pytest.MonkeyPatch

@@ -81,6 +81,14 @@ def test_older_reports_come_first() -> None:
     assert names(found) == [1, 13, 10, 11, 14]
 
 
+def test_with_nothing_waiting_the_available_are_all() -> None:
+    assert names(queue.accumulatable([report(package(2)), report(package(1))], [], ((),) * 4, 1)) == [
+        2,
+        1,
+    ]
+    assert queue.accumulatable([], [], ((),) * 4, 1) == []
+
+
 def test_a_dependency_on_what_comes_later() -> None:
     found = queue.accumulatable([], [waiting(1, 2), waiting(2, 3), waiting(3)], ((),) * 4, 0)
     assert names(found) == [3, 2, 1]

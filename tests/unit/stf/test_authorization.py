@@ -6,6 +6,8 @@ import pytest
 
 from jamliquor.params import FULL, TINY, ChainParams
 from jamliquor.stf import authorization
+from jamliquor.types.extrinsic import Guarantee
+from tests.support.reports import report
 
 X, Y, Z, NEW = (bytes((octet,)) * 32 for octet in (1, 2, 3, 9))
 
@@ -48,3 +50,8 @@ def test_pool(pool: tuple[bytes, ...], used: bytes | None, expected: tuple[bytes
     given = [] if used is None else [(1, used)]
     pools = authorization.rotate_pools(TINY, ((X, Y, Z), pool), (NEW, NEW), given)
     assert pools == ((X, Y, Z, NEW), expected)
+
+
+def test_what_reports_used() -> None:
+    guarantees = tuple(Guarantee(report(bytes([core]) * 32, core=core), 1, ()) for core in (0, 1))
+    assert authorization.used_authorizers(guarantees) == [(0, b"\7" * 32), (1, b"\7" * 32)]

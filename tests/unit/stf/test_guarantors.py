@@ -8,7 +8,6 @@ import pytest
 
 from jamliquor.params import FULL, TINY, ChainParams
 from jamliquor.stf.guarantors import (
-    NULL_KEY,
     Assignment,
     assigned_cores,
     current_assignment,
@@ -71,7 +70,7 @@ def test_previous_rotation_crosses_epochs(
 
 
 def test_offenders_and_null_keys_are_nobody() -> None:
-    keys = (CURRENT[0]._replace(ed25519=NULL_KEY), *CURRENT[1:])
+    keys = (CURRENT[0]._replace(ed25519=bytes(32)), *CURRENT[1:])
     assignment = Assignment((0,) * 6, keys)
     offenders = frozenset({keys[2].ed25519})
     found = [assignment.key(index, offenders) for index in range(6)]

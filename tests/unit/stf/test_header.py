@@ -144,6 +144,10 @@ def test_signatures_of_noise(case: Case) -> None:
     with pytest.raises(HeaderError) as caught:
         chapter.entropy_output(case.header._replace(entropy_source=b""))
     assert caught.value.code == "bad_entropy_source"
+    short = case.header._replace(seal=b"")
+    with pytest.raises(HeaderError) as caught:
+        chapter.demand_seal(TINY, short, b"", case.rotated, SignatureChecks())
+    assert caught.value.code == "bad_seal"
 
 
 @pytest.mark.parametrize("author_index", [6, 7, 65535])
@@ -298,3 +302,21 @@ def test_the_extrinsic_must_be_the_headers() -> None:
 def test_a_header_is_named_by_all_its_octets() -> None:
     octets = codec(Header, TINY).encode(UNSIGNED)
     assert chapter.encode(TINY, UNSIGNED) == (blake2b(octets), octets[:-96])
+
+
+def test_a_refused_marker_says_whether_one_was_expected() -> None:
+    mark = EpochMark(*ENTROPY[:2], ((bytes(32), bytes(32)),) * 6)
+    tickets = (Ticket(bytes(32), 0),) * 12
+    due = rotation(fallback(bytes(32)))._replace(epoch_mark=mark, tickets_mark=tickets)
+    right = UNSIGNED._replace(epoch_mark=mark, tickets_mark=tickets)
+    nothing = due._replace(epoch_mark=None, tickets_mark=None)
+    for rotated, header, offenders, detail in (
+        (due, right._replace(epoch_mark=None), (), "expected"),
+        (due, right._replace(tickets_mark=None), (), "expected"),
+        (nothing, UNSIGNED._replace(epoch_mark=mark), (), "not expected"),
+        (nothing, UNSIGNED._replace(tickets_mark=tickets), (), "not expected"),
+        (due, right, (bytes(32),), "1 keys expected"),
+    ):
+        with pytest.raises(HeaderError) as caught:
+            chapter.check_markers(header, rotated, offenders)
+        assert caught.value.detail == detail

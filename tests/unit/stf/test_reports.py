@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from jamliquor.codec import codec
 from jamliquor.crypto import ed25519
 from jamliquor.crypto.ed25519 import SecretKey
+from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import ReportsError
 from jamliquor.params import TINY
 from jamliquor.stf.guarantors import Assignment, current_assignment, previous_assignment
@@ -19,6 +21,7 @@ from jamliquor.stf.reports import (
     guarantee_message,
     process_guarantees,
     report_hash,
+    report_hashes,
 )
 from jamliquor.stf.signatures import SignatureChecks
 from jamliquor.types.extrinsic import Credential, Guarantee
@@ -292,7 +295,7 @@ REFUSED: dict[str, tuple[str, Case]] = {
     ),
     "one unit of gas too much": (
         "work_report_gas_too_high",
-        one(digests=(make_digest(accumulate_gas=GAS_LIMIT), make_digest(accumulate_gas=500))),
+        one(digests=(make_digest(accumulate_gas=GAS_LIMIT - 499), make_digest(accumulate_gas=500))),
     ),
     "most gas that can be encoded": (
         "work_report_gas_too_high",
@@ -485,3 +488,20 @@ def test_a_null_key_may_not_guarantee() -> None:
     with pytest.raises(ReportsError) as caught:
         case.run()
     assert caught.value.code == "banned_validator"
+
+
+def test_what_guarantors_sign() -> None:
+    case = Case()
+    [report] = case.reports
+    hashed = blake2b(codec(WorkReport, TINY).encode(report))
+    assert report_hash(TINY, report) == hashed
+    guarantee = Guarantee(report, 1, ())
+    assert report_hashes(TINY, (guarantee,) * 2) == (hashed,) * 2
+    assert guarantee_message(hashed) == b"jam_guarantee" + hashed
+
+
+def test_the_package_seen_before_is_named() -> None:
+    code, case = REFUSED["package of a recent block"]
+    with pytest.raises(ReportsError, match=code) as caught:
+        case.run()
+    assert caught.value.fields["package"] == case.reports[0].specification.package_hash

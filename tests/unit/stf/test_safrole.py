@@ -77,6 +77,11 @@ def test_an_epoch_change_rotates_validators_entropy_and_ring() -> None:
     assert found.epoch_mark.validators == tuple((k.bandersnatch, k.ed25519) for k in STAGING)
 
 
+def test_null_keys_are_zeroes_of_a_validators_size() -> None:
+    assert b"".join(safrole.NULL_KEYS) == bytes(336)
+    assert [len(part) for part in safrole.NULL_KEYS] == [32, 32, 144, 128]
+
+
 def test_offenders_become_null_keys_in_the_pending_set_alone() -> None:
     offenders = {STAGING[1].ed25519, STAGING[4].ed25519, PENDING[0].ed25519}
     found = rotated(0, E, offenders=offenders)

@@ -94,3 +94,13 @@ def test_the_seal_is_judged_before_guests_run(*, with_ring: bool) -> None:
         except InvalidBlock as error:
             code = error.code
         assert code == expected
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize(("bad", "expected"), [(set(), "no_ring"), ({"vrf"}, "vrf_1")])
+def test_a_commitment_to_nothing_is_judged_in_its_turn(
+    bad: set[str], expected: str, parallel: bool
+) -> None:
+    checks = demanded(bad, with_ring=False)
+    checks.ring(b"\xff" * 144, 6, b"ticket", PROOF, HeaderError("no_ring"))
+    assert run(checks, parallel=parallel) == expected

@@ -104,6 +104,7 @@ def test_assurers_count_by_index() -> None:
     current, _ = records(extrinsic)
     gained = [new.assurances - old.assurances for new, old in zip(current, CURRENT, strict=True)]
     assert gained == [1, 0, 1, 0, 0, 1]
+    assert current[5] == CURRENT[5]._replace(assurances=CURRENT[5].assurances + 1)
     assert current[2].blocks == CURRENT[2].blocks + 1
 
 
@@ -141,6 +142,11 @@ def test_a_core_gets_its_new_report_and_the_one_that_became_available() -> None:
         bundle_size=300,
         gas_used=10 + 100,
     )
+
+
+def test_a_new_report_alone_is_no_load() -> None:
+    cores = core_records(TINY, [report(0, digest(7, 10), length=300)], (), (0, 0))
+    assert cores[0] == CoreRecord(0, 0, 11, 12, 13, 14, 300, 10)
 
 
 @pytest.mark.parametrize(
