@@ -355,12 +355,12 @@ class TestMerging:
 
     def test_what_a_service_receives_while_it_is_ejected_is_lost(self, services: Services) -> None:
         services.add(A, [], [host("eject", B, HEAP)])
-        services.add(C, [send(A, 1), send(B, 100)])
+        services.add(C, [send(A, 1, 100), send(B, 100)])
         services.accounts[B] = account(
             code_hash=A.to_bytes(32, "little"), items=2, octets=81 + 5, balance=150
         )
         services.requests = {(B, HASH, 5): (1, 2)}
-        result = services.run(report(package(1), digest(A)), report(package(2), digest(C)))
+        result = services.run(report(package(1), digest(A)), report(package(2), digest(C, 1000)))
         assert result.changes[keys.service(B)] is None
         assert services.balance(result, A) == 10_000 + 1 + 150
 
