@@ -5,7 +5,7 @@ VENV := .venv/bin
 STAMP := .venv/.ready
 # What the installed core and environment are made from; a change here makes setup run again.
 SOURCES := pyproject.toml scripts/setup.sh native/Cargo.toml native/Cargo.lock \
-	$(wildcard native/*/Cargo.toml native/*/src/*.rs native/*/src/*/*.rs native/*/data/*)
+	$(wildcard native/*/Cargo.toml native/*/build.rs native/*/src/*.rs native/*/src/*/*.rs native/*/data/*)
 
 .PHONY: help setup demo test check bench fuzz wheel edge-test clean
 
