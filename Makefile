@@ -32,6 +32,7 @@ check: $(STAMP) ## Format, lint, types, import direction, Rust checks.
 	. scripts/rust.sh && cd native && cargo fmt --all --check
 	. scripts/rust.sh && cd native && cargo clippy --all-targets --release -- -D warnings
 	. scripts/rust.sh && cd native && cargo test --release --quiet
+	. scripts/rust.sh && cd native/fuzz && cargo fmt --check && cargo check --release --quiet --locked
 
 bench: $(STAMP) ## Run the benchmarks; results go to benchmarks/results and benchmarks/README.md.
 	$(VENV)/python -m benchmarks

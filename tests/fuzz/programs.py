@@ -11,7 +11,7 @@ from jamliquor.errors import AccumulationError
 from jamliquor.params import TINY
 from jamliquor.pvm.assembler import assemble
 from jamliquor.pvm.disassembler import disassemble
-from jamliquor.pvm.engine import Engine, NativeEngine
+from jamliquor.pvm.engine import Engine
 from jamliquor.pvm.host.context import Chain
 from jamliquor.pvm.invocations import AccumulateInvocation, HostCall, accumulate_service
 from jamliquor.pvm.machine import REGISTERS, Access, ExitReason, Machine, Segment
@@ -24,13 +24,13 @@ from jamliquor.pvm.program import (
     parse_program,
     parse_standard,
 )
-from jamliquor.pvm.reference import ReferenceEngine
 from jamliquor.state.accounts import Accounts
 from jamliquor.types.accumulation import DeferredTransfer
 from jamliquor.types.state import Privileges
 from tests.fuzz.target import Check, Target, demand
 from tests.support import scripted_service
 from tests.support.hosting import ENTROPY, HASH, OTHER, SELF, SLOT, account, state_of
+from tests.support.pvm import BACKENDS
 from tests.support.scripted_service import call
 
 GAS = 150
@@ -43,11 +43,7 @@ POINTERS = (0, 0x1_0000, 0x1_0FFC, 0x2_0000, 0x2_1FFC, 0x2_2000, 0xFFFF_0000, 2*
 
 def engines() -> dict[str, Engine]:
     """Every backend."""
-    return {
-        "native": NativeEngine(),
-        "paged": NativeEngine(paged=True),
-        "reference": ReferenceEngine(),
-    }
+    return {name: make() for name, make in BACKENDS.items()}
 
 
 def woven(data: bytes) -> bytes:

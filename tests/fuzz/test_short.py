@@ -1,4 +1,4 @@
-"""A short run of every fuzz target, always the same but for the chain's blinded ring proofs."""
+"""A short run of every fuzz target, always the same."""
 
 from __future__ import annotations
 

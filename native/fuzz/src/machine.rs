@@ -1,12 +1,12 @@
 //! Program blobs and execution: the same exits, registers, gas and memory over flat memory, over
-//! page tables, and over page tables that spill to a file.
+//! page tables, and over page tables that spill to a file, decoded at once or while it runs.
 
 #![no_main]
 
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use jamliquor_pvm::{Access, Blob, Engine, ExitReason, HostFailure, Limits, Program};
+use jamliquor_pvm::{Access, Blob, Engine, ExitReason, HostFailure, Limits, Program, MAX_DECODED};
 use libfuzzer_sys::fuzz_target;
 
 const GAS: i64 = 4000;
@@ -147,7 +147,8 @@ fn life(
 
 fuzz_target!(|data: &[u8]| {
     let blob_is_good = Blob::parse(data).is_ok();
-    assert_eq!(Program::decode(data).is_ok(), blob_is_good);
+    assert_eq!(Program::decode(data, MAX_DECODED).is_ok(), blob_is_good);
+    assert_eq!(Program::decode(data, 0).is_ok(), blob_is_good);
     if data.len() < REGISTERS || data.len() > 8000 {
         return;
     }
@@ -156,12 +157,19 @@ fuzz_target!(|data: &[u8]| {
     for (register, octet) in registers.iter_mut().zip(head) {
         *register = POINTERS[usize::from(octet % 8)].wrapping_add(u64::from(octet / 8));
     }
-    let program = Arc::new(Program::decode(&woven(body)).expect("woven programs are valid"));
+    let blob = woven(body);
+    let [program, streamed] = [MAX_DECODED, 0]
+        .map(|most| Arc::new(Program::decode(&blob, most).expect("woven programs are valid")));
     ENGINES.with(|cell| {
         let [flat, paged, tight] = cell.get_or_init(engines);
         let seen = life(flat, &program, registers);
         assert!(seen.is_ok(), "room enough: {seen:?}");
         assert_eq!(seen, life(paged, &program, registers), "page tables differ");
+        assert_eq!(
+            seen,
+            life(flat, &streamed, registers),
+            "streamed code differs"
+        );
         let spilling = life(tight, &program, registers);
         assert!(
             spilling.is_err() || seen == spilling,

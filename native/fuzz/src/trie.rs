@@ -1,12 +1,17 @@
 //! Batches of changes: what decodes is applied like to a map, and the root is that of a trie made
-//! anew.
+//! anew. Pages and partial tries of any octets: read, or refused.
 
 #![no_main]
 
 use std::collections::BTreeMap;
 
-use jamliquor_trie::{append_entry, decode_changes, Change, Key, Trie, KEY_BYTES};
+use jamliquor_trie::{
+    append_entry, decode_changes, open_partial, Change, Key, Page, Place, Trie, KEY_BYTES,
+};
 use libfuzzer_sys::fuzz_target;
+
+/// Nothing here lies in a file.
+const MEMORY: &str = "all of it is in memory";
 
 type Model = BTreeMap<Key, Vec<u8>>;
 
@@ -49,19 +54,38 @@ fn apply(trie: &Trie, model: &mut Model, batch: &[u8]) -> Trie {
         }
     }
     keys.sort_unstable();
-    let changed = trie.changed_keys(&next);
+    let changed = trie.changed_keys(&next).expect(MEMORY);
     assert!(changed.iter().all(|key| keys.binary_search(key).is_ok()));
-    assert_eq!(changed, next.changed_keys(trie));
+    assert_eq!(changed, next.changed_keys(trie).expect(MEMORY));
     next
 }
 
+/// What comes from a stranger, or from a disk that lies.
+fn foreign(data: &[u8]) {
+    if let Ok(trie) = open_partial(data) {
+        let _ = (trie.root(), trie.len(), trie.get(&[0; KEY_BYTES]));
+        if let Ok(entries) = trie.entries_from(&[0; KEY_BYTES]) {
+            entries.take_while(Result::is_ok).for_each(drop);
+        }
+        if let Ok(changes) = decode_changes(&drawn(data)) {
+            let _ = jamliquor_trie::apply_partial(&trie, changes);
+        }
+    }
+    let (head, body) = data.split_at(data.len().min(2));
+    if let Some(place) = Place::from_bytes(head) {
+        let _ = Page::from_bytes(body, &place).map(|page| *page.hash());
+    }
+}
+
 fuzz_target!(|data: &[u8]| {
+    foreign(data);
     let mut model = Model::new();
     let trie = apply(&Trie::default(), &mut model, data);
     let half = data.len() / 2;
     let trie = apply(&trie, &mut model, &drawn(&data[..half]));
     let trie = apply(&trie, &mut model, &drawn(&data[half..]));
-    let listed: Vec<_> = trie.entries_from(&[0; KEY_BYTES]).collect();
+    let entries = trie.entries_from(&[0; KEY_BYTES]).expect(MEMORY);
+    let listed: Vec<_> = entries.map(|leaf| leaf.expect(MEMORY)).collect();
     assert!(listed
         .iter()
         .map(|leaf| (leaf.key(), leaf.value()))
@@ -75,4 +99,6 @@ fuzz_target!(|data: &[u8]| {
         .expect("once");
     assert_eq!(anew.root(), trie.root());
     assert_eq!((anew.len(), anew.memory()), (trie.len(), trie.memory()));
+    let shown = open_partial(&trie.partial(&[]).expect(MEMORY)).expect("our own partial trie");
+    assert_eq!(shown.root(), trie.root());
 });
