@@ -8,6 +8,7 @@ NAMES = (
     "full_chain",
     "author",
     "crypto",
+    "proving",
     "pvm",
     "pvm_polkavm",
     "trie",
