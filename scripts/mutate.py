@@ -27,8 +27,9 @@ from _pytest import runner
 
 ROOT = Path(__file__).resolve().parent.parent
 STF = ROOT / "jamliquor" / "stf"
-SECONDS = 120
-"""A mutant that takes longer counts as killed."""
+PATIENCE = 5
+"""A mutant that takes so many times as long as no change, and as many seconds, counts as killed."""
+FIRST_RUN_SECONDS = 300
 
 TESTS = {
     "transition": [
@@ -231,13 +232,14 @@ class _Loop:
         text = (STF / f"{self.chapter}.py").read_text()
         every = mutants(ast.parse(text))
         chosen = sorted(random.Random(self.seed).sample(range(len(every)), min(self.count, len(every))))
-        if _killed(session, module, ast.parse(text)):
-            raise SystemExit(f"{self.chapter}: its tests fail without a change")
-        survivors = []
         began = time.monotonic()
+        if _killed(session, module, ast.parse(text), FIRST_RUN_SECONDS):
+            raise SystemExit(f"{self.chapter}: its tests fail without a change")
+        limit = round(PATIENCE * (1 + time.monotonic() - began))
+        survivors = []
         for index in chosen:
             line, what, tree = every[index]
-            if not _killed(session, module, tree):
+            if not _killed(session, module, tree, limit):
                 source = text.splitlines()[line - 1].strip()
                 survivors.append((line, what, source))
                 print(f"  {self.chapter}.py:{line}: {what}: {source}", file=sys.stderr, flush=True)
@@ -254,7 +256,7 @@ class _Loop:
         return True
 
 
-def _killed(session: pytest.Session, module: types.ModuleType, tree: ast.Module) -> bool:
+def _killed(session: pytest.Session, module: types.ModuleType, tree: ast.Module, limit: int) -> bool:
     """Whether some test fails, in a child, with the changed chapter."""
     child = os.fork()
     if child:
@@ -262,7 +264,7 @@ def _killed(session: pytest.Session, module: types.ModuleType, tree: ast.Module)
     code = 1
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(SECONDS)
+        signal.alarm(limit)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
+
 from jamliquor.crypto.hashing import blake2b
+from jamliquor.errors import SafroleError
 from jamliquor.params import TINY
 from jamliquor.pvm.reference import ReferenceEngine
 from jamliquor.state import keys
@@ -157,3 +160,39 @@ def test_epochs_that_nobody_was_there_for() -> None:
     entropy = late.state.component(keys.ENTROPY)
     assert entropy[1:] == first.state.component(keys.ENTROPY)[:3]
     assert late.block.header.epoch_mark is not None
+
+
+def test_a_preimage_that_is_forgotten_in_its_block_is_dropped() -> None:
+    """It is judged on the accounts before the block, and integrated into those after accumulation."""
+    maker = Maker()
+    asked = _done(maker, maker.root, call("solicit", HASH, len(PREIMAGE)))
+    slot = asked.slot + 1
+    report = maker.report(asked.hash, 0, script(call("forget", HASH, len(PREIMAGE))))
+    made = maker.make(asked.hash, slot, guarantees=[maker.guarantee(asked.hash, report, slot)])
+    made = maker.make(made.hash, preimages=[(SERVICE, PREIMAGE)])
+    assert _times(made.state) is None
+    assert made.state.get(keys.preimage(SERVICE, HASH)) is None
+
+
+def test_services_see_the_entropy_after_the_block() -> None:
+    maker = Maker()
+    shown = 0x2_3F00
+    made = _done(maker, maker.root, call("fetch", shown, 0, 32, 1), call("yield", shown))
+    entropy = made.state.component(keys.ENTROPY)
+    assert len(set(entropy)) == len(entropy)
+    assert made.state.component(keys.ACCUMULATION_OUTPUTS) == ((SERVICE, entropy[0]),)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_no_signature_is_forgotten_with_a_core_to_spare(parallel: bool) -> None:
+    """Ring proofs may be left to a thread, whose verdict has to be waited for."""
+    maker = Maker()
+    made = maker.make(maker.root, 1, ticket_count=1)
+    [ticket] = made.block.extrinsic.tickets
+    forged = ticket._replace(proof=ticket.proof[:-1] + bytes([ticket.proof[-1] ^ 1]))
+    block = maker.altered(made.block, tickets=(forged,))
+    importer = maker.new_importer(parallel=parallel)
+    with pytest.raises(SafroleError) as caught:
+        importer.import_block(block)
+    assert caught.value.code == "bad_ticket_proof"
+    assert importer.import_block(made.block).root == made.root
