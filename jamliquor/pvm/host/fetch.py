@@ -6,33 +6,16 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from jamliquor.chain_spec import encode_params
 from jamliquor.codec import codec
 from jamliquor.codec.runtime import encode_natural
 from jamliquor.params import ChainParams
 from jamliquor.types.accumulation import AccumulationInput
 from jamliquor.types.work import RefinementContext, WorkItem, WorkPackage
 
-__all__ = ["FetchSource", "constants", "item_summary"]
+__all__ = ["FetchSource", "item_summary"]
 
-_CONSTANTS: Final = struct.Struct("<QQQHIIQQQQHHHHIHHHHHHHHIIIIIIIIII")
 _ITEM_SUMMARY: Final = struct.Struct("<I32sQQHHHI")
-
-
-def constants(params: ChainParams) -> bytes:
-    """The chain's parameters as guests see them: kind 0, 134 octets."""
-    p = params
-    return _CONSTANTS.pack(
-        *(p.item_deposit, p.octet_deposit, p.base_deposit, p.core_count),
-        *(p.preimage_expunge_period, p.epoch_length, p.report_accumulation_gas),
-        *(p.authorization_gas, p.refine_gas, p.block_accumulation_gas),
-        *(p.recent_history_length, p.max_work_items, p.max_report_dependencies),
-        *(p.max_block_tickets, p.max_lookup_anchor_age, p.tickets_per_validator),
-        *(p.authorization_pool_size, p.slot_seconds, p.authorization_queue_size),
-        *(p.rotation_period, p.max_extrinsics, p.assurance_timeout, p.validator_count),
-        *(p.max_authorization_code_size, p.max_bundle_size, p.max_service_code_size),
-        *(p.erasure_piece_size, p.max_imports, p.segment_pieces, p.max_report_variable_size),
-        *(p.memo_size, p.max_exports, p.ticket_submission_end),
-    )
 
 
 def item_summary(item: WorkItem) -> bytes:
@@ -167,7 +150,7 @@ def _input(source: FetchSource, first: int, _second: int) -> bytes | None:
 
 
 _KINDS: Final[tuple[Reader, ...]] = (
-    lambda source, _first, _second: constants(source.params),
+    lambda source, _first, _second: encode_params(source.params),
     lambda source, _first, _second: source.entropy,
     lambda source, _first, _second: source.auth_trace,
     lambda source, first, second: _nested(source.extrinsics, first, second),

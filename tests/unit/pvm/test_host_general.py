@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jamliquor.chain_spec import encode_params
 from jamliquor.params import FULL, TINY
 from jamliquor.pvm.host import table
 from jamliquor.pvm.host.codes import FULL as STORAGE_FULL
 from jamliquor.pvm.host.codes import LARGE, NONE, WHAT
 from jamliquor.pvm.host.context import AccumulateContext
-from jamliquor.pvm.host.fetch import constants
 from jamliquor.pvm.invocations import run_host_calls
 from jamliquor.state import keys
 from jamliquor.state.accounts import threshold
@@ -337,12 +337,12 @@ class TestFetch:
 
     def test_constants(self) -> None:
         shown = self.fetch(0)
-        assert shown == constants(TINY)
+        assert shown == encode_params(TINY)
         assert len(shown) == 134
         # Deposits, cores, expunge period, epoch; validators and the submission period at the end.
         assert shown[:34] == struct.pack("<QQQHII", 10, 1, 100, 2, 32, 12)
         assert shown[-4:] == struct.pack("<I", 10)
-        assert constants(FULL)[-4:] == struct.pack("<I", 500)
+        assert encode_params(FULL)[-4:] == struct.pack("<I", 500)
 
     def test_entropy(self) -> None:
         assert self.fetch(1) == ENTROPY
