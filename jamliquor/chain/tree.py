@@ -236,9 +236,10 @@ class BlockTree:
         found = self.preview(block_hash)
         if not found.settled:
             return found
-        del self._nodes[self._root.record.hash]
+        # Without their children they form no cycles, and are freed at once.
+        self._nodes.pop(self._root.record.hash).children.clear()
         for record in (*found.settled[:-1], *found.dropped):
-            del self._nodes[record.hash]
+            self._nodes.pop(record.hash).children.clear()
         self._become_root(self._nodes[block_hash])
         return found
 

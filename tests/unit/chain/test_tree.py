@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
-from jamliquor.chain.tree import BlockTree
+from jamliquor.chain.tree import BlockTree, Node
 from jamliquor.errors import TreeFull, UnknownParent
 from tests.support.records import ROOT, name, on, tree_of
 
@@ -82,6 +84,18 @@ def test_finality_moves_the_root_and_drops_side_branches() -> None:
     with pytest.raises(KeyError):
         tree.finalise(A1.hash)
     assert tree.finalise(A2.hash) == ((), ())
+
+
+def test_what_is_dropped_waits_for_no_cycle_collector() -> None:
+    tree = tree_of(*ALL)
+    gc.collect()
+    gc.disable()
+    try:
+        tree.finalise(A3.hash)
+        left = [one for one in gc.get_objects() if isinstance(one, Node) and one.record in ALL]
+    finally:
+        gc.enable()
+    assert [node.record for node in left] == [A3]
 
 
 def test_ticketed_ancestors_are_counted_from_the_root() -> None:
