@@ -20,6 +20,7 @@ from jamliquor.crypto.key_derivation import DEV_ACCOUNTS, trivial_seed
 if TYPE_CHECKING:
     from jamliquor.author.keys import ValidatorSecret
     from jamliquor.node.author import Author
+    from jamliquor.node.inbox import Inbox
     from jamliquor.node.node import Node
     from jamliquor.node.outbox import Outbox
     from jamliquor.node.sources import Genesis
@@ -63,6 +64,12 @@ _path_type = click.Path(path_type=Path)
     help="Where others' blocks come from, if not from --out.",
 )
 @click.option(
+    "--extrinsics",
+    metavar="DIR|SOCKET",
+    type=_path_type,
+    help="Where items for our blocks come from: *.items files of a folder, or frames on a socket.",
+)
+@click.option(
     "--share",
     metavar="PART",
     type=click.FloatRange(0.01, 1),
@@ -89,7 +96,8 @@ def command(
     """Make blocks in the slots of one validator, and tickets for the contests.
 
     There is no network yet: blocks are written to a folder or sent to a socket. Validators that share
-    a folder run a chain together.
+    a folder run a chain together. Others' tickets, preimages, guarantees, assurances and disputes come
+    through --extrinsics; each is judged before it enters a pool.
 
     A record in DIR keeps what was signed for which slot, so that no slot is ever signed for twice.
     Never run the same keys in two places, and never copy DIR to run it elsewhere.
@@ -98,6 +106,7 @@ def command(
     Examples:
       jamliquor author --keys validator.key --chain dev.json --db node --out blocks
       jamliquor author --dev alice --chain dev.json --db alice --out blocks
+      jamliquor author --dev bob --chain dev.json --db bob --out blocks --extrinsics wanted
     """
     if (key_file is None) == (dev is None):
         raise click.UsageError("take either --keys FILE or --dev NAME")
@@ -128,6 +137,7 @@ def _run(
     from jamliquor.node import author as authoring  # noqa: PLC0415
     from jamliquor.node.clock import era_seconds  # noqa: PLC0415
     from jamliquor.node.directory import Directory  # noqa: PLC0415
+    from jamliquor.node.inbox import open_inbox  # noqa: PLC0415
     from jamliquor.node.outbox import open_outbox  # noqa: PLC0415
     from jamliquor.node.prover import Prover, Shelf  # noqa: PLC0415
     from jamliquor.node.signer import Signer  # noqa: PLC0415
@@ -173,7 +183,13 @@ def _run(
         )
         tell(f"validator 0x{name}, from slot {slot + 1} on; the best block is {node.head_record.slot}")
         last = None if chosen["slots"] is None else slot + chosen["slots"]
-        _loop(author, node, outbox, chosen, stop, tell, last)
+        inbox = None
+        if chosen["extrinsics"] is not None:
+            inbox = open_inbox(chosen["extrinsics"], node.params, author.pool, tell)
+            stack.callback(inbox.close)
+        _loop(author, node, outbox, inbox, chosen, stop, tell, last)
+        if inbox is not None:
+            tell(f"extrinsics: {inbox.taken} taken, {inbox.refused} refused")
         tell(f"{author.authored} blocks made, {author.skipped} slots skipped, {prover.made} tickets")
 
 
@@ -181,6 +197,7 @@ def _loop(
     author: Author,
     node: Node,
     outbox: Outbox,
+    inbox: Inbox | None,
     chosen: dict[str, Any],
     stop: Stop,
     tell: Any,
@@ -209,6 +226,8 @@ def _loop(
         while not stop.requested and (last is None or slot_now(node.params) <= last):
             if feed is not None:
                 _poll(feed, take, tell)
+            if inbox is not None:
+                inbox.poll(slot_now(node.params))
             wait = min(author.tick(), _LONGEST_WAIT)
             if feed is None and wait > 0:
                 time.sleep(wait)

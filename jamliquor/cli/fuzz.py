@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -20,7 +20,9 @@ from jamliquor.cli.options import debug_option
 from jamliquor.cli.version import numbers
 
 if TYPE_CHECKING:
+    from jamliquor.conformance.disk_chain import DiskHome
     from jamliquor.conformance.target import Target
+    from jamliquor.params import ChainParams
 
 LEVELS = ("error", "warn", "info", "debug", "trace")
 
@@ -33,6 +35,7 @@ Environment (an option on the command line goes before):
   JAM_FUZZ_SPEC       tiny or full, as --chain
   JAM_FUZZ_DATA_PATH  as --data
   JAM_FUZZ_LOG_LEVEL  as --log-level
+  JAMLIQUOR_FUZZ_DB   as --db; a folder below JAM_FUZZ_DATA_PATH, where only that can be written
 \b
 Ctrl-C and SIGTERM end it; the exit code is 0 then.
 """
@@ -120,6 +123,13 @@ def _folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> P
     "Default: one in the system's folder for temporary files.",
 )
 @click.option(
+    "--db",
+    metavar="DIR",
+    envvar="JAMLIQUOR_FUZZ_DB",
+    type=click.Path(path_type=Path),
+    help="Keep states in a database there instead of in memory; new, or what `fuzz --db` left.",
+)
+@click.option(
     "--log-level",
     "level",
     metavar="|".join(LEVELS),
@@ -131,28 +141,53 @@ def _folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> P
 )
 @debug_option
 def command(
-    *, path: Path, chain: str, once: bool, record: Path | None, data: Path | None, level: str
+    *,
+    path: Path,
+    chain: str,
+    once: bool,
+    record: Path | None,
+    data: Path | None,
+    db: Path | None,
+    level: str,
 ) -> None:
     """Serve the conformance protocol (fuzz-protocol version 1) on a Unix socket.
 
-    States are kept in memory. When the other side asks for a state or ends a connection, the last
-    block is written with the states before and after it, and the file's name is printed.
+    States are kept in memory, or with --db on disk. When the other side asks for a state or ends a
+    connection, the last block is written with the states before and after it, and the file's name is
+    printed.
 
     \b
     Examples:
       jamliquor fuzz --socket /tmp/jam_target.sock
       jamliquor fuzz --socket /tmp/jam_target.sock --once --record said
+      jamliquor fuzz --socket /tmp/jam_target.sock --db states
       jamliquor import said/*/
     """
     _check_wish()
-    target = _make(path, chain, once, record, data, level)
-    with _signals(target):
-        _say(sys.stdout, f"listening on {path}")
-        target.serve()
+    params = params_of(chain)
+    with ExitStack() as stack:
+        home = None if db is None else stack.enter_context(_home(db, params))
+        target = _make(params, path, once=once, record=record, data=data, home=home, level=level)
+        with _signals(target):
+            _say(sys.stdout, f"listening on {path}")
+            target.serve()
+
+
+def _home(folder: Path, params: ChainParams) -> DiskHome:
+    from jamliquor.conformance.disk_chain import DiskHome  # noqa: PLC0415 - needs the store
+
+    return DiskHome(folder, params)
 
 
 def _make(
-    path: Path, chain: str, once: bool, record: Path | None, data: Path | None, level: str
+    params: ChainParams,
+    path: Path,
+    *,
+    once: bool,
+    record: Path | None,
+    data: Path | None,
+    home: DiskHome | None,
+    level: str,
 ) -> Target:
     from jamliquor.conformance.messages import Version  # noqa: PLC0415
     from jamliquor.conformance.recording import LastBlocks, Recording  # noqa: PLC0415
@@ -160,14 +195,13 @@ def _make(
     from jamliquor.conformance.target import Target  # noqa: PLC0415
     from jamliquor.pvm.engine import NativeEngine  # noqa: PLC0415
 
-    params = params_of(chain)
     folder = data or Path(tempfile.gettempdir()) / f"jamliquor-fuzz-{os.getuid()}"
     folder.mkdir(parents=True, exist_ok=True)
     engine = NativeEngine(spill_directory=str(folder))
     ours = Version(*numbers())
     return Target(
         params,
-        lambda: Session(params, engine, "jamliquor", ours),
+        lambda: Session(params, engine, "jamliquor", ours, home),
         path,
         last=LastBlocks(folder),
         log=_Logger(level),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from jamliquor.chain.importer import Importer
 from jamliquor.codec import codec
 from jamliquor.conformance import messages
+from jamliquor.conformance.keeping import Chain, InMemory, Keeper, Start
 from jamliquor.conformance.messages import (
     BrokenMessage,
     GetState,
@@ -22,13 +23,15 @@ from jamliquor.conformance.messages import (
     PeerInfo,
     Version,
 )
+from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import DecodeError, HostError, InvalidBlock, UnknownParent
 from jamliquor.node.cores import spare_core
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
+from jamliquor.state import keys
 from jamliquor.state.state import State
-from jamliquor.stf.header import encode as encode_header
 from jamliquor.types.block import Block
+from jamliquor.types.header import Header
 
 JAM_VERSION = Version(0, 7, 2)
 
@@ -39,9 +42,6 @@ REQUESTS = frozenset({messages.INITIALIZE, messages.IMPORT_BLOCK, messages.GET_S
 """Discriminators of what a target is asked once the handshake is done."""
 
 _ROOT_HEAD = messages.frame(messages.STATE_ROOT, bytes(32))[:-32]
-
-# The states of a line of blocks and its forks share what did not change; the parent in use stays.
-_KEPT_STATES = 32
 
 
 class Judged(NamedTuple):
@@ -63,7 +63,11 @@ class Judged(NamedTuple):
 
 
 class Session:
-    """What one connection has agreed on and holds.
+    """What one connection has agreed on and holds; close it.
+
+    Args:
+        version: of this program.
+        keeper: keeps the states.
 
     Attributes:
         peer: who speaks at the other side, once it said so.
@@ -76,7 +80,14 @@ class Session:
         judged: the last block.
     """
 
-    def __init__(self, params: ChainParams, engine: Engine, name: str, version: Version) -> None:
+    def __init__(
+        self,
+        params: ChainParams,
+        engine: Engine,
+        name: str,
+        version: Version,
+        keeper: Keeper | None = None,
+    ) -> None:
         self.peer: PeerInfo | None = None
         self.features = 0
         self.over = False
@@ -86,7 +97,9 @@ class Session:
         self._params = params
         self._engine = engine
         self._us = PeerInfo(messages.FUZZ_VERSION, FEATURES, JAM_VERSION, version, name.encode())
+        self._keeper: Keeper = InMemory() if keeper is None else keeper
         self._importer: Importer | None = None
+        self._chain: Chain | None = None
         self._head: State | None = None
         self._decode = codec(Block, params).decode
 
@@ -119,30 +132,40 @@ class Session:
     def _initialize(self, message: Initialize) -> bytes:
         if self.peer is None:
             raise BrokenMessage("no handshake came before")
+        try:
+            message.state.component(keys.TIME)
+        except DecodeError as error:
+            raise BrokenMessage(f"no state of chain {self._params.name!r}: {error}") from None
         known = bool(self.features & messages.FEATURE_ANCESTRY)
+        start = _start(self._params, message, known=known)
+        self._chain = self._keeper.start(start, self._chain)
         importer = Importer(
             self._params,
             self._engine,
-            kept_states=_KEPT_STATES,
+            states=self._chain,
             check_ancestry=known,
             parallel=spare_core(),
         )
-        header_hash = encode_header(self._params, message.header).hash
-        ancestors = {item.header_hash: item.slot for item in message.ancestry if known}
-        # The list may leave out the header itself, without which nothing would follow on it.
-        ancestors.setdefault(header_hash, message.header.slot)
-        importer.add_ancestors(sorted(ancestors.items(), key=lambda item: item[1]))
-        try:
-            importer.start(header_hash, message.state)
-        except DecodeError as error:
-            raise BrokenMessage(f"no state of chain {self._params.name!r}: {error}") from None
+        importer.add_ancestors(list(start.ancestors))
+        state = self._chain.first
         self.initialized += 1
-        self.start, self.judged = message, None
-        self._importer, self._head = importer, message.state
-        return _ROOT_HEAD + message.state.root
+        # The state that came may lie in memory while the chain's own does not.
+        self.start, self.judged = message._replace(state=state), None
+        self._importer, self._head = importer, state
+        return _ROOT_HEAD + state.root
+
+    def close(self) -> None:
+        """Let go of all states.
+
+        Raises:
+            HostError: the disk failed.
+        """
+        chain, self._chain, self._importer = self._chain, None, None
+        if chain is not None:
+            chain.close()
 
     def _import(self, octets: bytes) -> bytes:
-        if self._importer is None or self._head is None:
+        if self._importer is None or self._head is None or self._chain is None:
             raise BrokenMessage("no state was set before")
         try:
             block = self._decode(octets)
@@ -159,6 +182,9 @@ class Session:
         except DecodeError as error:
             # The block is sound, so it is the state that came with the initialize message.
             raise HostError(f"the state does not let blocks be judged: {error}") from error
+        oldest = self._chain.add(imported, octets)
+        if oldest is not None:
+            self._importer.forget(oldest)
         self.imported += 1
         self._head = imported.state
         self.judged = Judged(octets, prior, imported.state, header.slot, None)
@@ -176,3 +202,14 @@ class Session:
         if state is None:
             return (messages.encode_error(f"unknown_header: no state of 0x{header_hash.hex()}"),)
         return messages.encode_state(state.items(), *messages.entries_size(state.items()))
+
+
+def _start(params: ChainParams, message: Initialize, *, known: bool) -> Start:
+    """What an initialize message begins with; its ancestry counts where it is ``known``."""
+    octets = codec(Header, params).encode(message.header)
+    header_hash = blake2b(octets)
+    ancestors = {item.header_hash: item.slot for item in message.ancestry if known}
+    # The list may leave out the header itself, without which nothing would follow on it.
+    ancestors.setdefault(header_hash, message.header.slot)
+    ordered = tuple(sorted(ancestors.items(), key=lambda item: item[1]))
+    return Start(message.header, header_hash, octets, message.state, ordered)

@@ -266,7 +266,7 @@ class Target:
         if self._recording is not None and connection.session.start is not None:
             try:
                 self._recording.add(connection.number, connection.session.start, judged)
-            except OSError as error:
+            except (OSError, HostError) as error:
                 self._log("error", f"the recording ends: {error}")
                 self._recording = None
 
@@ -278,7 +278,7 @@ class Target:
         connection.told = judged
         try:
             path = self._last.add(judged)
-        except OSError as error:
+        except (OSError, HostError) as error:
             self._log("error", f"the last block cannot be written: {error}")
             return
         answer = judged.refusal or f"0x{judged.posterior.root.hex()}"
@@ -326,6 +326,10 @@ class Target:
         told = f"{session.imported} blocks imported, {session.refused} refused"
         self._log(level, f"connection {connection.number}: {reason}; {told}")
         self._keep_last(connection, "ended")
+        try:
+            session.close()
+        except HostError as error:
+            self._log("error", f"connection {connection.number}: its states: {error}")
         if self._once and session.peer is not None:
             self._done = True
 

@@ -23,6 +23,7 @@ from jamliquor.codec import codec
 from jamliquor.crypto import ring
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import InvalidBlock, JamliquorError, StoreError
+from jamliquor.node.inbox import Item
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Verdict
 from jamliquor.node.prover import Prover
@@ -32,6 +33,7 @@ from jamliquor.state.state import State
 from jamliquor.stf import safrole
 from jamliquor.stf.header import encode as encode_header
 from jamliquor.types.block import Block
+from jamliquor.types.extrinsic import Assurance, Disputes, Guarantee, Preimage, TicketEnvelope
 
 __all__ = ["Author", "AuthorSettings", "ClockWrong", "NotAValidator", "check_clock", "check_validator"]
 
@@ -168,6 +170,26 @@ class Author:
                 return waiting
             self._handled = slot
         return self._idle(slot)
+
+    def pool(self, item: Item) -> None:
+        """Take what somebody wants in a block, judged for the next slot's block on the best one.
+
+        Raises:
+            NotPooled: its pool does not want it.
+        """
+        ahead = self._ahead(int(self._clock()) // self._params.slot_seconds + 1)
+        head = self._node.head
+        match item:
+            case TicketEnvelope():
+                self.pools.tickets.add(ahead, item)
+            case Preimage():
+                self.pools.preimages.add(ahead, item)
+            case Guarantee():
+                self.pools.guarantees.add(ahead, item, self._node.ancestry(head))
+            case Assurance():
+                self.pools.assurances.add(ahead, head, item)
+            case Disputes():
+                self.pools.disputes.add(ahead, item)
 
     def _slot(self, now: float, slot: int) -> float:
         """Make the slot's block if it is ours; seconds to wait for a late parent first."""

@@ -11,13 +11,12 @@ import selectors
 import socket
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.errors import StoreError
-from jamliquor.node.outcome import Outcome
 from jamliquor.node.sources import BLOCK_SUFFIXES, Sent, read_block
 
 POLL_SECONDS: Final = 0.25
@@ -30,7 +29,16 @@ MAX_CLIENTS: Final = 4
 
 _LENGTH_OCTETS: Final = 4
 
-Take = Callable[[Sent], list[Outcome]]
+
+class Told(Protocol):
+    """What became of something that arrived."""
+
+    @property
+    def line(self) -> str:
+        """The same for who sent it."""
+
+
+Take = Callable[[Sent], Sequence[Told]]
 
 
 class Feed(Protocol):
@@ -106,14 +114,18 @@ class _Client(NamedTuple):
 
 
 class SocketFeed:
-    """Blocks from clients of a Unix socket that only this user may open.
+    """Frames from clients of a Unix socket that only this user may open.
+
+    Args:
+        wait: longest time that :meth:`poll` waits, in seconds.
 
     Raises:
         StoreError: the socket cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait: float = POLL_SECONDS) -> None:
         self._path = path
+        self._wait = wait
         self._listener = _listen(path)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -123,7 +135,7 @@ class SocketFeed:
         """See :class:`Feed`."""
         for client in list(self._clients.values()):
             self._serve(client, take)
-        for key, _ in self._selector.select(POLL_SECONDS):
+        for key, _ in self._selector.select(self._wait):
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fd in self._clients:
@@ -162,7 +174,7 @@ class SocketFeed:
         while len(received) >= _LENGTH_OCTETS:
             length = int.from_bytes(received[:_LENGTH_OCTETS], "little")
             if length > MAX_FRAME:
-                self._say(client, [f"refused: no block has {length} octets"])
+                self._say(client, [f"refused: nothing has {length} octets"])
                 self._hang_up(client)
                 return
             end = _LENGTH_OCTETS + length
@@ -170,7 +182,7 @@ class SocketFeed:
                 return
             outcomes = take(Sent(bytes(received[_LENGTH_OCTETS:end]), self._path.name))
             del received[:end]
-            self._say(client, _told(outcomes))
+            self._say(client, [outcome.line for outcome in outcomes])
 
     def _say(self, client: _Client, lines: list[str]) -> None:
         try:
@@ -183,13 +195,6 @@ class SocketFeed:
         if self._clients.pop(descriptor, None) is not None:
             self._selector.unregister(client.connection)
             client.connection.close()
-
-
-def _told(outcomes: list[Outcome]) -> list[str]:
-    return [
-        f"{outcome.verdict} 0x{outcome.hash.hex()} {outcome.slot} {outcome.reason}".rstrip()
-        for outcome in outcomes
-    ]
 
 
 def _listen(path: Path) -> socket.socket:

@@ -36,3 +36,8 @@ class Outcome(NamedTuple):
     root: bytes | None = None
     waited_for: bytes | None = None
     milliseconds: float = 0.0
+
+    @property
+    def line(self) -> str:
+        """Verdict, hash, slot, and a reason where there is one."""
+        return f"{self.verdict} 0x{self.hash.hex()} {self.slot} {self.reason}".rstrip()

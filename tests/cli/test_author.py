@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from jamliquor.node.inbox import encode_item, frame
+from jamliquor.params import TINY
+from jamliquor.types.extrinsic import TicketEnvelope
 from tests.support.command import COMMAND, run
 
 PASSPHRASE = "correct horse"
@@ -60,6 +63,19 @@ def test_a_key_file_opens_it(spec: Path, tmp_path: Path) -> None:
     ran = run(*author(spec, tmp_path, *arguments))
     assert ran.code == 0, ran.err
     assert "validator 0x" in ran.err
+
+
+def test_items_come_through_a_folder(spec: Path, tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted"
+    wanted.mkdir()
+    false = [TicketEnvelope(number % 4, bytes([number]) * 784) for number in range(200)]
+    flood = b"".join(frame(encode_item(TINY, item)) for item in false)
+    (wanted / "flood.items").write_bytes(flood)
+    ran = run(*author(spec, tmp_path, "--dev", "david", "--slots", "1", "--extrinsics", wanted))
+    assert ran.code == 0, ran.err
+    assert "flood.items: ticket refused: " in ran.err
+    assert "extrinsics: 0 taken, 200 refused" in ran.err and "Traceback" not in ran.err
+    assert list(wanted.iterdir()) == []
 
 
 def test_a_wrong_passphrase(spec: Path, tmp_path: Path) -> None:

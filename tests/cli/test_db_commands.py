@@ -411,7 +411,7 @@ def test_follow_a_socket(
         client.sendall((5).to_bytes(4, "little") + b"wrong")
         assert answers.readline().startswith("refused 0x")
         client.sendall((1 << 31).to_bytes(4, "little"))
-        assert "no block has" in answers.readline() and answers.readline() == ""
+        assert "nothing has" in answers.readline() and answers.readline() == ""
     record = service.stop()
     assert record["head"]["hash"] == "0x" + side[-1].hash.hex() and not path.exists()
 

@@ -50,7 +50,7 @@ def node_of(first: Genesis, folder: Path | None = None) -> Node:
     params = first.state.params
     store = MemoryStore(params)
     header = codec(Header, params).encode(first.header)
-    record = BlockRecord(first.hash, bytes(32), START, 0, first.state.root, False, header)
+    record = BlockRecord(first.hash, bytes(32), first.header.slot, 0, first.state.root, False, header)
     store.initialise(record, first.state.items())
     return Node(params, NativeEngine(), store, None if folder is None else EventLog(folder / "events"))
 
@@ -63,7 +63,15 @@ class Validator:
         lines: what it told people.
     """
 
-    def __init__(self, index: int, clock: Clock, folder: Path, **options: Any) -> None:
+    def __init__(
+        self,
+        index: int,
+        clock: Clock,
+        folder: Path,
+        *,
+        first: Genesis | None = None,
+        **options: Any,
+    ) -> None:
         self.secret: ValidatorSecret = secrets()[index]
         self.folder = folder
         folder.mkdir(exist_ok=True)
@@ -72,7 +80,7 @@ class Validator:
         self.publish: Callable[[bytes, int, bytes], None] = lambda octets, slot, _hash: (
             self.sent.append((slot, octets))
         )
-        self.node = node_of(begun(), folder)
+        self.node = node_of(first or begun(), folder)
         slot = int(clock()) // TINY.slot_seconds
         self.signer = Signer(folder / "signed", self.secret.bandersnatch.public, slot)
         self.pools = Pools()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from jamliquor.codec import codec
 from jamliquor.conformance import messages
+from jamliquor.conformance.disk_chain import DiskHome
 from jamliquor.conformance.messages import MessageReader, PeerInfo, Version
 from jamliquor.conformance.session import REQUESTS, Session
 from jamliquor.conformance.vectors import CONFORMANCE
@@ -49,8 +51,15 @@ KINDS = {
 
 
 @pytest.mark.parametrize("peer", vectors("fuzz-proto/*/00000000_fuzzer_peer_info.bin", CONFORMANCE))
-def test_recorded_exchange(peer: Path) -> None:
-    session = Session(TINY, NativeEngine(), "jamliquor", Version(0, 1, 0))
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_recorded_exchange(peer: Path, on_disk: bool, tmp_path: Path) -> None:
+    with DiskHome(tmp_path / "home", TINY) if on_disk else nullcontext() as home:
+        session = Session(TINY, NativeEngine(), "jamliquor", Version(0, 1, 0), home)
+        check_exchange(session, peer)
+
+
+def check_exchange(session: Session, peer: Path) -> None:
+    """Every answer as recorded."""
     reader = MessageReader(TINY, REQUESTS)
     roots = errors = 0
     for request in sorted(peer.parent.glob("*_fuzzer_*.bin")):

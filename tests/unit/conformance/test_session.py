@@ -1,14 +1,20 @@
-"""One conversation in memory: order of messages, features, refusals, host failures."""
+"""One conversation: order of messages, features, refusals, host failures; on either store."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jamliquor.chain import importer
+from jamliquor.chain.importer import Imported
 from jamliquor.codec import codec
 from jamliquor.conformance import messages
+from jamliquor.conformance.disk_chain import DiskHome
+from jamliquor.conformance.keeping import InMemory, Keeper
 from jamliquor.conformance.messages import (
     AncestryItem,
     BrokenMessage,
@@ -33,6 +39,22 @@ HEAD = encode_header(TINY, BLOCK.header).hash
 CHILD = BLOCK._replace(header=BLOCK.header._replace(parent=HEAD, slot=8))
 
 
+KEEPER: Keeper = InMemory()
+"""Where the sessions of a test keep their states."""
+
+
+@pytest.fixture(params=["memory", "disk"], autouse=True)
+def keeper(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    if request.param == "memory":
+        yield
+        return
+    with DiskHome(tmp_path / "home", TINY) as home:
+        monkeypatch.setattr(sys.modules[__name__], "KEEPER", home)
+        yield
+
+
 def state() -> State:
     return State.from_entries(TINY, minimal_state().entries)
 
@@ -42,7 +64,7 @@ def info(features: int = 3, version: int = 1) -> PeerInfo:
 
 
 def session() -> Session:
-    return Session(TINY, ReferenceEngine(), "jamliquor", Version(0, 1, 0))
+    return Session(TINY, ReferenceEngine(), "jamliquor", Version(0, 1, 0), KEEPER)
 
 
 def started(features: int = 3, *, ancestry: tuple[AncestryItem, ...] = ()) -> Session:
@@ -191,6 +213,7 @@ def test_siblings_are_kept_and_the_chain_goes_on_from_any(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         importer, "transition", lambda step: step.prior.child({11: step[2][0].slot}, {})
     )
+    monkeypatch.setattr(Imported, "ticketed", False)
     made = started(2)
     siblings = [CHILD._replace(header=CHILD.header._replace(slot=slot)) for slot in range(8, 48)]
     roots = [said(made, block(value)) for value in siblings]
