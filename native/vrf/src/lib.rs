@@ -11,6 +11,7 @@ pub mod keccak;
 pub mod reference;
 pub mod ring;
 
+mod committer;
 mod curve;
 mod endomorphism;
 mod hash_to_curve;
@@ -19,3 +20,4 @@ mod membership;
 mod parallel;
 mod products;
 mod roots;
+mod sums;

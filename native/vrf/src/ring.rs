@@ -1,21 +1,23 @@
 //! The ring VRF over Bandersnatch: 784-byte proofs of appendix G, ring commitments, provers.
 
 use ark_bls12_381::G1Projective;
-use ark_ed_on_bls12_381_bandersnatch::{EdwardsAffine, Fq, Fr};
-use ark_vrf::pedersen::PedersenSuite;
+use ark_ed_on_bls12_381_bandersnatch::{BandersnatchConfig, EdwardsAffine, Fq, Fr};
+use ark_vrf::pedersen::{PedersenSuite, Prover as _};
 use ark_vrf::reexports::ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_vrf::reexports::ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use ark_vrf::ring::{Prover as _, RingCommitment, RingProofParams, RingProver, RingSuite};
+use ark_vrf::ring::{RingCommitment, RingSuite};
 use ark_vrf::suites::bandersnatch::{
     BandersnatchSha512Ell2 as Bandersnatch, Output, Secret as Scalar,
 };
 use ark_vrf::Suite;
 use getrandom_or_panic::seeded;
 use sha2::{Digest, Sha512};
-use w3f_ring_proof::{Domain, PiopParams};
+use w3f_ring_proof::ring_prover::RingProver;
+use w3f_ring_proof::{index, ArkTranscript, Domain, PiopParams};
 use zeroize::Zeroizing;
 
 use crate::bandersnatch::{encode, input_point, output_hash, Secret, POINT};
+use crate::committer::{Committer, Reference};
 use crate::curve;
 use crate::curve::{blinding_product, decode_point, double_product};
 use crate::membership::{Claim, MembershipProof, MembershipVerifier};
@@ -151,36 +153,36 @@ impl Verifier {
 ///
 /// Holds the part of the reference string it needs: about 0.6 MB for a tiny ring, 3 MB for a full one.
 pub struct Prover {
-    prover: RingProver<Bandersnatch>,
+    prover: RingProver<Fq, Committer, BandersnatchConfig>,
     member: EdwardsAffine,
     /// Hash of the ring's keys and the position.
     ring: [u8; 64],
 }
 
 impl Prover {
-    /// The prover for the key at `index`, or nothing when the position or the ring does not exist.
+    /// The prover for the key at `position`, or nothing when the position or the ring does not exist.
     ///
     /// Nothing as well when a member's key is the neutral point: the proof system adds affine points
     /// and cannot represent it, though others may hold proofs against its commitment.
-    pub fn new(keys: &[[u8; POINT]], index: usize) -> Option<Self> {
+    pub fn new(keys: &[[u8; POINT]], position: usize) -> Option<Self> {
         let table = RingTable::for_ring(keys.len())?;
         let members = members(keys);
-        let member = *members.get(index)?;
+        let member = *members.get(position)?;
         if members.iter().any(EdwardsAffine::is_zero) {
             return None;
         }
-        let params = RingProofParams::<Bandersnatch> {
-            pcs: reference::prover_string(table.domain_size),
-            piop: PiopParams::setup(
-                Domain::new(table.domain_size, true),
-                Bandersnatch::BLINDING_BASE,
-                Bandersnatch::ACCUMULATOR_BASE,
-                Bandersnatch::PADDING,
-            ),
-        };
-        let prover = params.prover(params.prover_key(&members), index);
+        let reference = Reference(reference::prover_string(table.domain_size));
+        let rules = PiopParams::setup(
+            Domain::new(table.domain_size, true),
+            Bandersnatch::BLINDING_BASE,
+            Bandersnatch::ACCUMULATOR_BASE,
+            Bandersnatch::PADDING,
+        );
+        let key = index::<_, Committer, _>(&reference, &rules, &members).0;
+        let transcript = ArkTranscript::new(Bandersnatch::SUITE_ID);
+        let prover = RingProver::init(key, rules, position, transcript);
         let mut ring = Sha512::new_with_prefix(keys.as_flattened());
-        ring.update((index as u64).to_le_bytes());
+        ring.update((position as u64).to_le_bytes());
         let ring = ring.finalize().into();
         Some(Prover {
             prover,
@@ -200,8 +202,9 @@ impl Prover {
         let seed = self.blinding_seed(secret, input, aux);
         let input = input_point(input);
         let output = secret.output(input);
-        let proof = seeded(seed, || secret.prove(input, output, aux, &self.prover));
-        Some(encode(&(output, proof)))
+        let (pedersen, blinding) = secret.prove(input, output, aux);
+        let membership = seeded(seed, || self.prover.prove(blinding));
+        Some(encode(&(output, pedersen, membership)))
     }
 
     fn blinding_seed(&self, secret: &Scalar, input: &[u8], aux: &[u8]) -> [u8; 32] {
