@@ -13,8 +13,12 @@ from jamliquor.author import block as blocks
 from jamliquor.author import sealing, statements, tickets
 from jamliquor.author.assembly import Pools, assemble
 from jamliquor.author.draws import Draws
+from jamliquor.author.genesis import genesis
+from jamliquor.author.keys import Keyring, ValidatorSecret
+from jamliquor.author.outlook import outlook
 from jamliquor.codec import codec
 from jamliquor.crypto import bandersnatch
+from jamliquor.crypto.key_derivation import trivial_seed
 from jamliquor.node.devnet import Devnet
 from jamliquor.node.devnet import Options as Network
 from jamliquor.node.devnet_work import Workload
@@ -38,8 +42,19 @@ def run(options: Options) -> Iterator[Figure]:
     key = bandersnatch.SecretKey.from_seed(b"benchmark")
     signed = measure(lambda: key.sign(b"context", b"message" * 40), options, 50)
     yield Figure("VRF signature", "ms", scaled(signed, 1e3), 5.0)
+    first = genesis(TINY, [_secret(index).keys() for index in range(TINY.validator_count)])
+    keyring = Keyring([_secret(index) for index in range(TINY.validator_count)])
+    claimed = sealing.claim(outlook(first.state, 1), keyring)
+    assert claimed is not None, "we hold all keys"
+    sealed = measure(lambda: sealing.seal(TINY, claimed, first.header), options, 50)
+    yield Figure("seal", "ms", scaled(sealed, 1e3), 5.0)
     for params in (TINY,) if options.quick else (TINY, FULL):
         yield from _chain(params, options)
+
+
+def _secret(index: int) -> ValidatorSecret:
+    """The secret of a development account (JIP-5)."""
+    return ValidatorSecret.from_seed(trivial_seed(index))
 
 
 def _chain(params: ChainParams, options: Options) -> Iterator[Figure]:

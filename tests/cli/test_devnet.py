@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 from pathlib import Path
 
+import pytest
+
 from tests.support.command import run, run_on_terminal
+
+CHAINS = int(os.environ.get("JAMLIQUOR_DEVNET_CHAINS", "0"))
 
 CHAIN = ("devnet", "--fast", "--slots", "14", "--seed", "7", "--tickets", "6", "--fork-rate", "0.2")
 
@@ -21,6 +27,29 @@ def test_the_same_seed_makes_the_same_file(tmp_path: Path) -> None:
     assert records[0]["state_root"] == records[1]["state_root"]
     other = run(*CHAIN, "--seed", "8", "--json")
     assert json.loads(other.out)["state_root"] != records[0]["state_root"]
+
+
+@pytest.mark.parametrize("number", range(CHAINS))
+def test_another_process_comes_to_the_same_root_over_twenty_epochs(tmp_path: Path, number: int) -> None:
+    """Any seed, from the genesis on; twenty seconds a chain, so only as many as are asked for."""
+    chain, seed = tmp_path / "chain.jam", random.SystemRandom().getrandbits(64)
+    rates = {"fork": 0.08, "skip": 0.08, "dispute": 0.02, "refused": 0.03, "fallback": 0.3}
+    options = [text for name, rate in rates.items() for text in (f"--{name}-rate", rate)]
+    ran = run(
+        *("devnet", "--fast", "--slots", "240", "--seed", seed, *options),
+        *("--json", "--out", chain),
+    )
+    assert ran.code == 0, (seed, ran.err)
+    made = json.loads(ran.out)
+    # The chain's blocks that must be refused have no mark in an archive, hence exit code 4.
+    again = run("import", chain, "--db", tmp_path / "db", "--json")
+    assert again.code == (4 if made["refused"] else 0), (seed, again.err)
+    record = json.loads(again.out)
+    assert record["state_root"] == made["state_root"], seed
+    assert record["head"]["hash"] == made["head"], seed
+    expected = {"imported": made["blocks"], "refused": made["refused"]}
+    assert {name: record["outcomes"][name] for name in expected} == expected, seed
+    assert made["epochs"] == 21 and made["forks"] and made["skipped"] and made["reports"], seed
 
 
 def test_every_slot_has_a_line_where_there_is_no_terminal() -> None:

@@ -12,6 +12,7 @@ from jamliquor.author.keys import Keyring
 from jamliquor.author.outlook import outlook
 from jamliquor.chain import events
 from jamliquor.codec import codec
+from jamliquor.node import author, prover
 from jamliquor.node.author import (
     AuthorSettings,
     ClockWrong,
@@ -21,6 +22,7 @@ from jamliquor.node.author import (
 )
 from jamliquor.node.signer import read_record
 from jamliquor.params import TINY
+from jamliquor.state import keys
 from jamliquor.store.segments import entries
 from jamliquor.types.block import Block
 from jamliquor.types.header import Header
@@ -210,6 +212,43 @@ def test_proved_tickets_outlive_a_restart(clock: Clock, tmp_path: Path) -> None:
     assert len(second.pools.tickets) >= made
     second.signer.close()
     second.node.close()
+
+
+def test_the_prover_is_released_when_the_contest_is_over(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each contest: its memory is not needed until the next."""
+    released: list[float] = []
+    monkeypatch.setattr(prover.bandersnatch, "release_prover", lambda: released.append(clock.now))
+    end = (START + TINY.ticket_submission_end - 1) * SECONDS
+    validator = Validator((owner(START + 1) + 1) % 6, clock, tmp_path / "one")
+    while clock.now < end + 2 * SECONDS:
+        validator.author.tick()
+        clock.now += 1
+    validator.signer.close()
+    validator.node.close()
+    assert validator.prover.made == TINY.tickets_per_validator
+    assert len(released) == 1 and released[0] <= end
+
+
+def test_the_next_ring_is_prepared_when_the_staging_set_changes(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[bytes] = []
+    monkeypatch.setattr(author.ring, "prepare", lambda root, size: prepared.append(root))
+    validator = Validator(0, clock, tmp_path / "one")
+    for _ in range(3):
+        validator.author.tick()
+        clock.now += 1
+    state = begun().state
+    assert prepared == [state.component(keys.SAFROLE).ring_root]
+    staging = state.component(keys.STAGING_VALIDATORS)
+    changed = state.child({keys.STAGING_VALIDATORS: (staging[1], *staging[1:])}, {})
+    for each in (changed, changed, state):
+        validator.author._prepare(each)
+    assert len(prepared) == 3 and prepared[0] == prepared[2] != prepared[1]
+    validator.signer.close()
+    validator.node.close()
 
 
 def test_a_clock_that_goes_back_is_an_error(clock: Clock, tmp_path: Path) -> None:
