@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import run, run_on_terminal
 
-CHAINS = int(os.environ.get("JAMLIQUOR_DEVNET_CHAINS", "0"))
+CHAINS = int(os.environ.get("JAMLIQUOR_DEVNET_CHAINS", "1"))
 
 CHAIN = ("devnet", "--fast", "--slots", "14", "--seed", "7", "--tickets", "6", "--fork-rate", "0.2")
 
@@ -31,7 +31,7 @@ def test_the_same_seed_makes_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", range(CHAINS))
 def test_another_process_comes_to_the_same_root_over_twenty_epochs(tmp_path: Path, number: int) -> None:
-    """Any seed, from the genesis on; twenty seconds a chain, so only as many as are asked for."""
+    """Any seed, from the genesis on; twenty seconds a chain, so one unless more are asked for."""
     chain, seed = tmp_path / "chain.jam", random.SystemRandom().getrandbits(64)
     rates = {"fork": 0.08, "skip": 0.08, "dispute": 0.02, "refused": 0.03, "fallback": 0.3}
     options = [text for name, rate in rates.items() for text in (f"--{name}-rate", rate)]
