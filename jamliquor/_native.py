@@ -8,13 +8,14 @@ exceptions, so callers only ever see verdicts.
 from __future__ import annotations
 
 from jamliquor._core import ffi, lib
-from jamliquor.errors import HostError
+from jamliquor.errors import HostError, StoreDamaged
 
 __all__ = ["check", "ffi", "last_error", "lib", "take_buffer"]
 
 _ABI_VERSION = 1
 
 _ERR_ARGUMENT = -1
+_ERR_DAMAGED = -5
 
 if lib.jam_abi_version() != _ABI_VERSION:
     raise HostError(
@@ -36,12 +37,15 @@ def check(code: int) -> int:
 
     Raises:
         ValueError: an argument was malformed; the caller's bug or, where documented, bad data.
+        StoreDamaged: a part of a state that lies on disk is not what it was, or was pruned.
         HostError: memory, files or a quota failed, or the core itself is broken.
     """
     if code >= 0:
         return code
     if code == _ERR_ARGUMENT:
         raise ValueError(last_error())
+    if code == _ERR_DAMAGED:
+        raise StoreDamaged(last_error())
     raise HostError(f"native core: {last_error()} (code {code})")
 
 

@@ -28,6 +28,13 @@ class StoreFull(StoreError):
     """
 
 
+class StoreDamaged(StoreError):
+    """Something on disk is missing or is not what was written there; nothing wrong was read.
+
+    The next start repairs what it can (see ``docs/operations.md``).
+    """
+
+
 class DecodeError(JamliquorError, ValueError):
     """Bytes are not the image of an encoding (appendix C).
 

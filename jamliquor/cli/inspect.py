@@ -218,7 +218,7 @@ def tree_command(folder: Path, first: int | None, last: int | None, as_json: boo
 def _opened(folder: Path) -> Iterator[Directory]:
     from jamliquor.node.directory import Directory  # noqa: PLC0415
 
-    directory = Directory(folder)
+    directory = Directory(folder, repair=False)
     try:
         yield directory
     finally:

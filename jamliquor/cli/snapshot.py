@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from jamliquor.node.directory import Directory
     from jamliquor.store.snapshot import Contents
 
-SUFFIX = ".jamsnap"
-
 _file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 _quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 
@@ -32,7 +30,7 @@ def command() -> None:
     \b
     Examples:
       jamliquor snapshot create node
-      jamliquor snapshot verify tiny-120-8f3a2b1c.jamsnap
+      jamliquor snapshot verify node/snapshots/tiny-120-8f3a2b1c.jamsnap
       jamliquor snapshot restore tiny-120-8f3a2b1c.jamsnap new-node
     """
 
@@ -55,24 +53,26 @@ def create_command(
 ) -> None:
     """Write the state after a block of the directory DIR to FILE. The node must not run.
 
-    FILE is named after chain, slot and block by default. What Ctrl-C or a loss of power interrupts is
+    By default FILE lies in DIR/snapshots, named after chain, slot and block: the node repairs its
+    state from the newest snapshot there, and removes none. What Ctrl-C or a loss of power interrupts is
     kept in FILE.part, and the same command goes on from there.
     """
     from jamliquor.cli.import_ import Stop, signals  # noqa: PLC0415
     from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
     from jamliquor.node.directory import Directory  # noqa: PLC0415
+    from jamliquor.store.directory import SNAPSHOT_FOLDER  # noqa: PLC0415
     from jamliquor.store.snapshot_writer import begun, write_snapshot  # noqa: PLC0415
 
     stop = Stop()
     started = time.monotonic()
-    with Directory(folder) as directory, signals(stop):
+    with Directory(folder, repair=False) as directory, signals(stop):
         chosen = None if wanted is None else digest_of(wanted, "--at")
         if chosen is None and file is not None:
             earlier = begun(file)
             if earlier is not None and directory.store.state(earlier.record.hash) is not None:
                 chosen = earlier.record.hash
         chosen = chosen or directory.store.finalised or b""
-        path = file or Path(_name(directory, chosen))
+        path = file or _place(directory, folder / SNAPSHOT_FOLDER, chosen)
         if path.exists():
             raise BadInput("exists already", path, advice="remove it, or name another file")
         written = write_snapshot(
@@ -155,6 +155,7 @@ def list_command(folder: Path, as_json: bool) -> None:
     """List the snapshots in FOLDER by what their heads say; verify reads the rest."""
     from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
     from jamliquor.node.restoring import contents_of  # noqa: PLC0415
+    from jamliquor.store.mending import SUFFIX  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
     try:
@@ -181,10 +182,13 @@ def list_command(folder: Path, as_json: bool) -> None:
         click.echo(f"{Path(row['file']).name}  {row['octets'] / 1e6:.1f} MB  {text}")
 
 
-def _name(directory: Directory, block_hash: bytes) -> str:
+def _place(directory: Directory, folder: Path, block_hash: bytes) -> Path:
+    from jamliquor.store.mending import SUFFIX  # noqa: PLC0415
+
     record = directory.store.record(block_hash)
     slot = 0 if record is None else record.slot
-    return f"{directory.params.name}-{slot}-{block_hash[:4].hex()}{SUFFIX}"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{directory.params.name}-{slot}-{block_hash[:4].hex()}{SUFFIX}"
 
 
 def _tell_log(directory: Directory, path: Path, block: bytes, entries: int, octets: int) -> None:

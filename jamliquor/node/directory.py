@@ -40,6 +40,7 @@ class Directory:
     Args:
         genesis: the chain that is wanted; a new directory is filled with it. None opens what is there.
         keep_states: how many states to keep behind the head.
+        repair: whether to repair damage before anything else, where damage is met.
 
     Attributes:
         params: the chain's parameters.
@@ -50,17 +51,24 @@ class Directory:
     """
 
     def __init__(
-        self, folder: Path, genesis: Genesis | None = None, *, keep_states: int = DEFAULT_KEEP_STATES
+        self,
+        folder: Path,
+        genesis: Genesis | None = None,
+        *,
+        keep_states: int = DEFAULT_KEEP_STATES,
+        repair: bool = True,
     ) -> None:
         self.folder = folder
         if genesis is None and not holds_chain(folder):
             raise StoreError(f"{folder}: holds no chain; import a source that has a genesis")
         if holds_chain(folder):
-            self.params, self.genesis = _read_chain(folder / CHAIN)
+            self.params, self.genesis = read_chain(folder / CHAIN)
         if genesis is not None:
             self._demand(genesis)
             self.params, self.genesis = genesis.params, blake2b(genesis.header)
-        self.store = DiskStore(folder, self.params, genesis=self.genesis, keep_states=keep_states)
+        self.store = DiskStore(
+            folder, self.params, genesis=self.genesis, keep_states=keep_states, repair=repair
+        )
         try:
             if self.store.head is None:
                 self._fill(genesis)
@@ -153,7 +161,12 @@ def write_chain(path: Path, params: ChainParams, genesis: bytes) -> None:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def _read_chain(path: Path) -> tuple[ChainParams, bytes]:
+def read_chain(path: Path) -> tuple[ChainParams, bytes]:
+    """Parameters and genesis hash that :func:`write_chain` wrote.
+
+    Raises:
+        StoreError: the file cannot be read, or is damaged.
+    """
     try:
         spec = json.loads(path.read_text(encoding="utf-8"))
         params = params_of_spec(spec)

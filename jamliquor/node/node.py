@@ -9,6 +9,8 @@ start (:mod:`jamliquor.node.recovery`).
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from jamliquor.chain import events
@@ -18,7 +20,7 @@ from jamliquor.chain.queue import Held, WaitingBlocks
 from jamliquor.chain.record import BlockRecord
 from jamliquor.codec import codec
 from jamliquor.crypto.hashing import blake2b
-from jamliquor.errors import DecodeError, HostError, InvalidBlock
+from jamliquor.errors import DecodeError, HostError, InvalidBlock, StoreDamaged
 from jamliquor.node import recovery
 from jamliquor.node.cores import spare_core
 from jamliquor.node.outcome import Outcome, Verdict
@@ -159,8 +161,13 @@ class Node:
         Raises:
             HostError: this machine failed (:class:`StoreFull`: no room on the disk). No block is
                 judged by it and nothing is lost: when the cause is gone, the same call works again,
-                on this node or, where the store must be opened again, on a new one.
+                on this node or, where the store must be opened again, on a new one. After
+                :class:`StoreDamaged` opening the store again repairs what can be repaired.
         """
+        with self._noticing():
+            return self._receive(octets, source, now)
+
+    def _receive(self, octets: bytes, source: str, now: int | None) -> list[Outcome]:
         self._settle()
         begun = time.perf_counter_ns()
         try:
@@ -210,11 +217,12 @@ class Node:
         Raises:
             HostError: as for :meth:`receive`; blocks that were not reached wait on.
         """
-        self._settle()
-        outcomes = self._take_out(self._early.due(now), self._early, now)
-        for outcome in outcomes:
-            if outcome.verdict is Verdict.IMPORTED:
-                outcomes += self._release(outcome.hash, now)
+        with self._noticing():
+            self._settle()
+            outcomes = self._take_out(self._early.due(now), self._early, now)
+            for outcome in outcomes:
+                if outcome.verdict is Verdict.IMPORTED:
+                    outcomes += self._release(outcome.hash, now)
         return outcomes
 
     def take_unsettled(self) -> list[Held]:
@@ -238,8 +246,9 @@ class Node:
             KeyError: the block does not descend from the last finalised one, or is unknown.
             StoreError: the disk failed; nothing changed.
         """
-        self._finalise(block_hash)
-        self._commit()
+        with self._noticing():
+            self._finalise(block_hash)
+            self._commit()
 
     def prune(self, *, everything: bool = False) -> None:
         """Remove what the settings say is old.
@@ -281,6 +290,15 @@ class Node:
             self._recorder.tell(events.Stopped(record.hash, record.slot, reason.encode()))
         finally:
             self._recorder.close()
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Have the next start look for damage, where damage is met."""
+        try:
+            yield
+        except StoreDamaged as error:
+            self.store.suspect()
+            raise StoreDamaged(f"{error}; start again: the start repairs what it can") from None
 
     def _settle(self) -> None:
         """Finish what a full disk left undone."""

@@ -20,14 +20,17 @@ from jamliquor.errors import (
     HostError,
     InvalidBlock,
     ReplayMismatch,
+    StoreDamaged,
     StoreError,
     Unjudged,
 )
 from jamliquor.params import ChainParams
+from jamliquor.store.disk import REBUILD
 from jamliquor.store.events import EventLog
 from jamliquor.store.interface import Store
 
 _LAST_SLOT = (1 << 32) - 1
+_SHOWN = 8
 
 
 class Start(NamedTuple):
@@ -54,8 +57,13 @@ def start(
 
     Raises:
         StoreError: the store is empty, or the finalised block's state is missing.
+        StoreDamaged: a part of the state is damaged and could not be repaired.
     """
     found: list[events.Recovered] = []
+    if store.repaired:
+        found.append(_event("state", store.base or bytes(32), _repaired(store.repaired)))
+    if store.damage:
+        raise StoreDamaged(f"{store.damage}; {REBUILD}")
     if log is not None and log.repaired:
         found.append(_event("log", bytes(32), log.repaired))
     logged, problem = _logged(log)
@@ -91,9 +99,14 @@ def _root(store: Store) -> BlockRecord:
     if root is None or not _is_whole(store, root):
         raise StoreError(
             f"the state of the finalised block 0x{store.finalised.hex()} is missing or damaged; "
-            "restore the directory from a snapshot or import the chain again"
+            f"{REBUILD}"
         )
     return root
+
+
+def _repaired(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN]) + (" and more" if len(names) > _SHOWN else "")
+    return f"{len(names)} damaged parts of the state were made anew from a snapshot: {shown}"
 
 
 def _is_whole(store: Store, record: BlockRecord) -> bool:

@@ -7,19 +7,19 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from jamliquor._native import ffi, last_error, lib, take_buffer
-from jamliquor.errors import StoreError, StoreFull
-from jamliquor.state.trie import Trie
+from jamliquor._native import check, ffi, last_error, lib, take_buffer
+from jamliquor.errors import StoreDamaged, StoreError, StoreFull
+from jamliquor.state.trie import KEY_BYTES, Trie
 from jamliquor.store.interface import Counters
 
 _ERR_ARGUMENT = -1
 _ERR_PANIC = -3
-
-# What the operating system says when a disk, or what somebody may use of it, is full.
-_NO_ROOM = ("no space left", "quota exceeded", "file too large")
+_ERR_FULL = -4
+_ERR_DAMAGED = -5
 
 _REMOVED = b"\xff\xff\xff\xff"
 _HEAD_BYTES = 5
+_KEYS_AT_ONCE = 256
 
 
 class Table(IntEnum):
@@ -38,6 +38,45 @@ class Write(NamedTuple):
     table: Table
     key: bytes
     value: bytes | None
+
+
+class Spot(NamedTuple):
+    """A row of the base, a page or a value.
+
+    Attributes:
+        row: its key.
+        first, last: the first and the last key of the entries that it can be made from.
+    """
+
+    row: bytes
+    first: bytes
+    last: bytes
+
+    def __str__(self) -> str:
+        if self.first == self.last:
+            return f"value of key 0x{self.first.hex()}"
+        return f"trie page {self.row.hex()}"
+
+
+class Mender:
+    """Makes a row of the base anew from all entries between ``first`` and ``last`` of its spot.
+
+    It needs memory for one page, however many entries there are.
+    """
+
+    def __init__(self, spot: Spot) -> None:
+        self.spot = spot
+        out = ffi.new("struct JamMender **")
+        check(lib.jam_mender_new(spot.row, len(spot.row), out))
+        self.handle = ffi.gc(out[0], lib.jam_mender_free)
+
+    def push(self, octets: bytes) -> None:
+        """Take entries in key order, encoded like a portion (:mod:`jamliquor.state.stream`).
+
+        Raises:
+            ValueError: they are malformed or do not follow the ones before; take no more.
+        """
+        check(lib.jam_mender_push(self.handle, octets, len(octets)))
 
 
 class Trial(NamedTuple):
@@ -120,6 +159,22 @@ class Database:
                 at = middle + size
             first = key + b"\0"
 
+    def keys(self, table: Table, first: bytes, end: bytes, limit: int = 1 << 30) -> Iterator[bytes]:
+        """Keys in order, ``end`` excluded, also those of damaged rows; fetched in portions."""
+        out = ffi.new("struct JamBuffer **")
+        while limit > 0:
+            arguments = (table, first, len(first), end, len(end), min(limit, _KEYS_AT_ONCE), out)
+            self._check(lib.jam_db_keys(self._handle, *arguments))
+            listed, at = take_buffer(out[0]), 0
+            if not listed:
+                return
+            while at < len(listed):
+                first = listed[at + 1 : at + 1 + listed[at]]
+                at += 1 + listed[at]
+                limit -= 1
+                yield first
+            first += b"\0"
+
     def commit(self, writes: Iterable[Write], base: Trie | None = None, *, durable: bool) -> None:
         """Change rows, and move the base to another state, in one atomic write."""
         batch = b"".join(map(_encode, writes))
@@ -142,6 +197,29 @@ class Database:
         self._check(lib.jam_db_verify(self._handle, limit, out))
         return take_buffer(out[0]).decode().splitlines()
 
+    def damage(self, limit: int) -> list[Spot]:
+        """What is damaged of the base, at most ``limit`` rows; of a damaged page not what is below.
+
+        Reads all of the base.
+        """
+        out = ffi.new("struct JamBuffer **")
+        self._check(lib.jam_db_damage(self._handle, limit, out))
+        listed, at, spots = take_buffer(out[0]), 0, []
+        while at < len(listed):
+            row, first = at + 1, at + 1 + listed[at]
+            last = first + KEY_BYTES
+            at = last + KEY_BYTES
+            spots.append(Spot(listed[row:first], listed[first:last], listed[last:at]))
+        return spots
+
+    def mend(self, mender: Mender) -> bool:
+        """Write a row that was made anew, if it is what the base refers to; uses the mender up.
+
+        Returns:
+            Whether it was. It is durable with the next durable commit.
+        """
+        return bool(self._check(lib.jam_db_mend(self._handle, mender.handle)))
+
     @property
     def counters(self) -> Counters:
         """What was read and written so far."""
@@ -157,10 +235,9 @@ class Database:
         if code == _ERR_ARGUMENT:
             raise ValueError(last_error())
         if code == _ERR_PANIC:
-            raise StoreError(f"{self._path}: the file is damaged ({last_error()})")
-        text = last_error()
-        kind = StoreFull if any(words in text.lower() for words in _NO_ROOM) else StoreError
-        raise kind(f"{self._path}: {text}")
+            raise StoreDamaged(f"{self._path}: the file is damaged ({last_error()})")
+        kind = {_ERR_FULL: StoreFull, _ERR_DAMAGED: StoreDamaged}.get(code, StoreError)
+        raise kind(f"{self._path}: {last_error()}")
 
 
 def _encode(write: Write) -> bytes:

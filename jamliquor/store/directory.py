@@ -12,6 +12,8 @@ from jamliquor.errors import StoreError
 DATABASE_FILE = "chain.db"
 DRAFT_FILE = "chain.db.new"
 LOCK_FILE = "lock"
+SUSPECT_FILE = "damaged"
+SNAPSHOT_FOLDER = "snapshots"
 
 _BLOCK_BYTES = 512
 
@@ -46,6 +48,23 @@ class Directory:
         draft = self.path / DRAFT_FILE
         draft.unlink(missing_ok=True)
         return draft
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of the chain's own snapshots."""
+        return self.path / SNAPSHOT_FOLDER
+
+    @property
+    def suspect(self) -> bool:
+        """Whether damage was met since the last time everything was looked at."""
+        return (self.path / SUSPECT_FILE).exists()
+
+    @suspect.setter
+    def suspect(self, met: bool) -> None:
+        mark = self.path / SUSPECT_FILE
+        if met != mark.exists():
+            mark.touch() if met else mark.unlink()
+            self.sync()
 
     @property
     def size(self) -> int:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from jamliquor.chain.record import BlockRecord
-from jamliquor.errors import HostError, StoreError
+from jamliquor.errors import HostError, StoreDamaged, StoreError
 from jamliquor.params import ChainParams
 from jamliquor.state.state import State
 from jamliquor.store._db import Database, Table, Trial, Write
 from jamliquor.store.directory import Directory
 from jamliquor.store.interface import Counters, PruneReport
+from jamliquor.store.mending import Own, mend, own_snapshots
 from jamliquor.store.rows import (
     HASH_BYTES,
     LAST_SLOT,
@@ -30,6 +31,9 @@ from jamliquor.store.window import DEFAULT_KEEP_STATES, Window
 
 FORMAT: Final = b"1"
 """Version of the layout of tables and rows; a store of another version is refused."""
+
+REBUILD: Final = "jamliquor repair --rebuild makes the state anew from snapshot and blocks"
+"""What to do about damage that cannot be repaired in place."""
 
 DEFAULT_CACHE_BYTES: Final = 8 << 20
 DEFAULT_FILE_CACHE_BYTES: Final = 4 << 20
@@ -49,6 +53,9 @@ _FORMAT, _READY, _GENESIS = b"format", b"ready", b"genesis"
 _HEAD, _FINALISED, _BASE = b"head", b"finalised", b"base"
 _BODIES_UNTIL, _RECORDS_BEFORE = b"bodies_until", b"records_before"
 
+# Change sets that a move of the base removes at most beyond those it makes old.
+_STALE_CHANGES: Final = 64
+
 # Behind every key of every table.
 _END: Final = b"\xff" * 64
 
@@ -67,7 +74,12 @@ class DiskStore:
         stride: the base moves on by this many blocks at once, so that parts of the state that several
             blocks change are written once; so many states more are kept meanwhile.
         cache_bytes: bound of the state's pages and values in memory.
+        repair: whether to repair damage that is met, or was met earlier, before anything else.
         trial: how the file is to misbehave, in tests.
+
+    Attributes:
+        repaired: what was damaged and has been put right, in words.
+        damage: what is damaged and could not be repaired; empty if nothing is known to be.
 
     Raises:
         StoreError: the directory cannot be used, is used by another process, belongs to another chain
@@ -84,18 +96,22 @@ class DiskStore:
         stride: int = DEFAULT_STRIDE,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         file_cache_bytes: int = DEFAULT_FILE_CACHE_BYTES,
+        repair: bool = True,
         trial: Trial = Trial(),  # noqa: B008 (a frozen value)
     ) -> None:
         self.params = params
         self._window = Window(keep_states, stride)
         self._directory = Directory(Path(path))
         self._pending = 0
+        self._snapshots: list[Own] = []
+        self.repaired: list[str] = []
+        self.damage = ""
         self._opening = (cache_bytes, file_cache_bytes, trial)
         try:
             self._database = self._open()
             try:
                 self._check_chain(genesis)
-                self._recover()
+                self._start(repair=repair)
             except BaseException:
                 self._database.close()
                 raise
@@ -245,6 +261,8 @@ class DiskStore:
         records_done = max(records_done, last_record[:SLOT_BYTES])
         if (cursor, records_done) != self._pruned():
             writes += _meta({_BODIES_UNTIL: cursor, _RECORDS_BEFORE: records_done})
+            if last := self.record(bodies[-1][SLOT_BYTES:]) if bodies else None:
+                writes += self._old_changes(last.number, limit)
             self._commit(writes, durable=False)
         reached = (_slot(cursor), _slot(records_done))
         return PruneReport(len(bodies), len(records), *reached, finished)
@@ -300,8 +318,8 @@ class DiskStore:
             return
         if found != FORMAT:
             raise StoreError(
-                f"{path}: has format {found.decode('ascii', 'replace')}, "
-                f"this version reads format {FORMAT.decode()}"
+                f"{path}: has format {found.decode('ascii', 'replace')}, this version reads format "
+                f"{FORMAT.decode()}; run: jamliquor migrate {path}"
             )
         first = self._database.get(Table.META, _GENESIS)
         if genesis is not None and first is not None and first != genesis:
@@ -309,33 +327,80 @@ class DiskStore:
                 f"{path}: belongs to the chain with genesis 0x{first.hex()}, not 0x{genesis.hex()}"
             )
 
-    def _recover(self) -> None:
+    def mend(self) -> list[str]:
+        """Look at the whole state on disk and repair it from snapshots, as far as that can be.
+
+        Returns:
+            What was repaired; what was not is in ``damage``.
+        """
+        self.sync()
+        base = self._required(self._name(_BASE))
+        mending = mend(self._database, self._snapshots, base, self.record)
+        self.repaired += mending.repaired
+        self.damage = mending.left
+        self._directory.suspect = bool(mending.left)
+        return mending.repaired
+
+    def suspect(self) -> None:
+        """See :class:`~jamliquor.store.interface.Store`."""
+        self._directory.suspect = True
+
+    def _start(self, *, repair: bool) -> None:
+        """Recover what is kept; where damage is met, or was met earlier, repair it first."""
+        if self._database.get(Table.META, _READY) is None:
+            return
+        self._snapshots = own_snapshots(self._directory.snapshots, self.record)
+        if repair and self._directory.suspect:
+            self.mend()
+        if not self._recover() and repair and not self.damage:
+            self.mend()
+            self._recover()
+        final = self._name(_FINALISED)
+        if self._window.state(final) is None:
+            why = f" ({self.damage})" if self.damage else ""
+            raise StoreDamaged(
+                f"{self._directory.path}: the state of the final block 0x{final.hex()} is missing or "
+                f"damaged{why}; {REBUILD}"
+            )
+        self._window.finalised = self._window.require(final).record.hash
+        self._window.head = self._newest_whole(self._name(_HEAD))
+
+    def _recover(self) -> bool:
         """Make the kept states from the base and the change sets above it.
 
         A block whose state cannot be made is left without one, and so are its descendants; the head
         goes back to the newest block that has one. Whoever uses the store may import them again.
+
+        Returns:
+            Whether every part of the base that was read was whole.
         """
-        if self._database.get(Table.META, _READY) is None:
-            return
-        base = self._name(_BASE)
+        base, whole = self._name(_BASE), True
         record = self._required(base)
         state = State(self.params, self._database.base())
         _compare(record, state)
+        self._window = Window(self._window.keep_states, self._window.stride)
         self._window.start(record, state)
         first = changes_key(record.number + 1)
-        for key, row in self._database.rows(Table.CHANGES, first, _END):
+        for key in self._database.keys(Table.CHANGES, first, _END):
             child = self.record(key[-HASH_BYTES:])
             parent = None if child is None else self._window.state(child.parent)
             if child is None or parent is None:
                 continue
             try:
+                row = self._database.get(Table.CHANGES, key) or b""
+            except StoreDamaged:
+                # Of the base everything may be whole; the block is imported again.
+                continue
+            try:
                 state = State(self.params, parent.trie.apply(decode_changes(row)))
                 _compare(child, state)
+            except StoreDamaged:
+                whole = False
+                continue
             except (HostError, ValueError):
                 continue
             self._window.add(child, state)
-        self._window.finalised = self._window.require(self._name(_FINALISED)).record.hash
-        self._window.head = self._newest_whole(self._name(_HEAD))
+        return whole
 
     def _newest_whole(self, block_hash: bytes) -> bytes:
         """The block itself if its state is kept, else its newest ancestor with one."""
@@ -394,11 +459,19 @@ class DiskStore:
         self._window = after
 
     def _stale_changes(self, number: int) -> list[Write]:
-        """Removals of the change sets of blocks up to a number."""
+        """Removals of change sets that are of no use when the base moves to a number.
+
+        Those behind the newest snapshot below the base stay: with it they can repair the base.
+        """
         assert self._window.base is not None, "a base moves only when there is one"
-        first = self._window.require(self._window.base).record.number
-        rows = self._database.rows(Table.CHANGES, changes_key(first), changes_key(number + 1))
-        return [Write(Table.CHANGES, key, None) for key, _ in rows]
+        made_old = number - self._window.require(self._window.base).record.number
+        usable = (own.record.number for own in self._snapshots if own.record.number <= number)
+        return self._old_changes(max(usable, default=number), made_old + _STALE_CHANGES)
+
+    def _old_changes(self, number: int, limit: int) -> list[Write]:
+        """Removals of change sets of blocks up to a number, oldest first."""
+        keys = self._database.keys(Table.CHANGES, b"", changes_key(number + 1), limit)
+        return [Write(Table.CHANGES, key, None) for key in keys]
 
     def _commit(self, writes: list[Write], base: State | None = None, *, durable: bool) -> None:
         durable = durable or self._pending > _GROUP_BYTES

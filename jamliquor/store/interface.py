@@ -160,6 +160,17 @@ class Store(Protocol):
         anchors may still name (equation 5.3), whatever the bounds say.
         """
 
+    @property
+    def repaired(self) -> list[str]:
+        """What was damaged and has been put right when the store was opened, in words."""
+
+    @property
+    def damage(self) -> str:
+        """What is damaged and could not be repaired; empty if nothing is known to be."""
+
+    def suspect(self) -> None:
+        """Have the next opening look at the whole state on disk, because damage was met."""
+
     def sync(self) -> None:
         """Make every write so far durable."""
 

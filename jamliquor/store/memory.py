@@ -161,6 +161,19 @@ class MemoryStore:
             len(bodies), len(records), self._bodies_until[0], self._records_before, finished
         )
 
+    @property
+    def repaired(self) -> list[str]:
+        """Nothing."""
+        return []
+
+    @property
+    def damage(self) -> str:
+        """Nothing."""
+        return ""
+
+    def suspect(self) -> None:
+        """Nothing: there is no disk."""
+
     def sync(self) -> None:
         """Nothing is pending in memory."""
 

@@ -7,9 +7,12 @@
 
 mod cache;
 mod file;
+mod mend;
 mod rows;
 
 use std::fmt;
+use std::io::ErrorKind;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -22,6 +25,7 @@ use crate::file::{Traffic, WatchedFile};
 use crate::rows::unseal;
 
 pub use crate::file::Trial;
+pub use crate::mend::{row_of, spot_of};
 pub use crate::rows::{decode_writes, Write};
 
 /// Tables by number. The last one is the base and is written only by moving it: pages by their place,
@@ -47,19 +51,63 @@ const ANCHOR: &[u8] = b"anchor";
 /// Key and value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The machine failed, or the file is damaged below the rows.
+    Host,
+    /// There is no room on the disk.
+    Full,
+    /// A row, or a page or value of the base, is not what it was.
+    Damaged,
+}
+
 /// A database failed; a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DbError(pub String);
+pub struct DbError {
+    pub fault: Fault,
+    pub text: String,
+}
+
+impl DbError {
+    fn host(text: impl Into<String>) -> DbError {
+        DbError {
+            fault: Fault::Host,
+            text: text.into(),
+        }
+    }
+
+    fn damaged(text: impl Into<String>) -> DbError {
+        DbError {
+            fault: Fault::Damaged,
+            text: text.into(),
+        }
+    }
+}
 
 impl fmt::Display for DbError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl<E: Into<redb::Error>> From<E> for DbError {
     fn from(error: E) -> Self {
-        DbError(match error.into() {
+        let error = error.into();
+        if let redb::Error::Io(error) = &error {
+            let full = [
+                ErrorKind::StorageFull,
+                ErrorKind::QuotaExceeded,
+                ErrorKind::FileTooLarge,
+            ];
+            if full.contains(&error.kind()) {
+                return DbError {
+                    fault: Fault::Full,
+                    text: error.to_string(),
+                };
+            }
+        }
+        DbError::host(match error {
             redb::Error::Io(error) => error.to_string(),
             redb::Error::Corrupted(what) => format!("the file is damaged: {what}"),
             redb::Error::DatabaseAlreadyOpen => "another process uses it".to_owned(),
@@ -129,9 +177,9 @@ impl Db {
                 traffic,
             }),
         };
-        if let Some(anchor) = db.get(META, ANCHOR)? {
-            let generation = Trie::anchor_generation(&anchor)
-                .ok_or_else(|| DbError("the row of the base is malformed".to_owned()))?;
+        // Where this row is damaged the other rows can still be read; asking for the base fails.
+        if let Ok(Some(anchor)) = db.get(META, ANCHOR) {
+            let generation = Trie::anchor_generation(&anchor).unwrap_or_default();
             db.shared.generation.store(generation, Ordering::SeqCst);
         }
         Ok(db)
@@ -188,6 +236,32 @@ impl Db {
         Ok(rows)
     }
 
+    /// Keys in order, from `first` on and before `end`, at most `most`; their rows are not looked at.
+    pub fn keys(
+        &self,
+        table: u8,
+        first: &[u8],
+        end: &[u8],
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, DbError> {
+        let mut keys = Vec::new();
+        if first >= end {
+            return Ok(keys);
+        }
+        self.shared.read(|database| {
+            let reading = database.begin_read()?;
+            let found = match reading.open_table(definition(table)?) {
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+                found => found?,
+            };
+            for row in found.range(first..end)?.take(most) {
+                keys.push(row?.0.value().to_vec());
+            }
+            Ok(())
+        })?;
+        Ok(keys)
+    }
+
     /// Makes changes of rows, and a move of the base to `base`, in one atomic write. A durable
     /// one waits for the disk; others become durable, in order, with the next durable one.
     pub fn commit(
@@ -211,7 +285,7 @@ impl Db {
                 } else {
                     Durability::None
                 })
-                .map_err(|error| DbError(error.to_string()))?;
+                .map_err(|error| DbError::host(error.to_string()))?;
             // Without it the first start after a crash reads the whole file.
             writing.set_quick_repair(durable);
             rows::write(&writing, writes)?;
@@ -240,7 +314,7 @@ impl Db {
         let anchor = anchor.unwrap_or_else(|| Trie::default().to_anchor());
         let source: Arc<dyn Source> = self.shared.clone();
         Trie::from_anchor(&anchor, source)
-            .ok_or_else(|| DbError("the row of the base is malformed".to_owned()))
+            .ok_or_else(|| DbError::damaged("the row of the base is malformed"))
     }
 
     /// Gives free space back to the file system. Needs time that grows with the file.
@@ -255,14 +329,6 @@ impl Db {
     /// commit must have been durable: the file is read anew.
     pub fn verify(&self, most: usize) -> Result<Vec<String>, DbError> {
         let mut found = Vec::new();
-        self.shared.exclusive(|database| {
-            match database.check_integrity() {
-                Ok(true) => {}
-                Ok(false) => found.push("the file was damaged and has been repaired".to_owned()),
-                Err(error) => found.push(DbError::from(error).0),
-            }
-            Ok(())
-        })?;
         self.shared.read(|database| {
             for table in 0..STATE {
                 rows::verify(database, table, &mut found, most)?;
@@ -272,7 +338,35 @@ impl Db {
         let damage = verify(&self.base()?, most.saturating_sub(found.len()).max(1));
         found.extend(damage.errors.iter().map(SourceError::to_string));
         found.truncate(most);
+        // Last, and only where rows tell of nothing: it spoils the handle where it fails.
+        if found.is_empty() {
+            found.extend(self.integrity()?);
+        }
         Ok(found)
+    }
+
+    /// Checks what lies below the rows. Where that is damaged the database is closed: it would stop
+    /// with an assertion at whatever is asked of it next.
+    fn integrity(&self) -> Result<Option<String>, DbError> {
+        let checked = self
+            .shared
+            .exclusive(|database| Ok(database.check_integrity()))?;
+        match checked {
+            Ok(true) => Ok(None),
+            Ok(false) => Ok(Some(
+                "the file was damaged and has been repaired".to_owned(),
+            )),
+            Err(error) => {
+                let mut open = self
+                    .shared
+                    .database
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                let spoiled = open.take();
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(spoiled)));
+                Ok(Some(DbError::from(error).text))
+            }
+        }
     }
 
     /// Lookups that memory served, and that it did not; the same for pages; bytes in the cache; atomic
@@ -304,14 +398,14 @@ fn definition(
     TABLES
         .get(usize::from(table))
         .copied()
-        .ok_or_else(|| DbError(format!("there is no table {table}")))
+        .ok_or_else(|| DbError::host(format!("there is no table {table}")))
 }
 
 impl Shared {
     fn read<T>(&self, body: impl FnOnce(&Database) -> Result<T, DbError>) -> Result<T, DbError> {
         let guard: RwLockReadGuard<'_, Option<Database>> =
             self.database.read().unwrap_or_else(PoisonError::into_inner);
-        body(guard.as_ref().ok_or_else(|| DbError(CLOSED.to_owned()))?)
+        body(guard.as_ref().ok_or_else(|| DbError::host(CLOSED))?)
     }
 
     fn exclusive<T>(
@@ -322,7 +416,7 @@ impl Shared {
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        body(guard.as_mut().ok_or_else(|| DbError(CLOSED.to_owned()))?)
+        body(guard.as_mut().ok_or_else(|| DbError::host(CLOSED))?)
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -360,11 +454,18 @@ impl Shared {
 }
 
 fn unreadable(error: SourceError) -> DbError {
-    DbError(error.to_string())
+    match error {
+        SourceError::Host(text) => DbError::host(text),
+        _ => DbError::damaged(error.to_string()),
+    }
 }
 
-fn host(error: DbError) -> SourceError {
-    SourceError::Host(error.0)
+/// Why a page or value could not be read: `missing` where its row is damaged.
+fn why(error: DbError, missing: &SourceError) -> SourceError {
+    match error.fault {
+        Fault::Damaged => missing.clone(),
+        _ => SourceError::Host(error.text),
+    }
 }
 
 impl Source for Shared {
@@ -384,7 +485,9 @@ impl Source for Shared {
         count(&self.counts.page_misses);
         count(&self.counts.missed);
         let missing = SourceError::Page(*place);
-        let bytes = self.get(STATE, &place.to_bytes()).map_err(host)?;
+        let bytes = self
+            .get(STATE, &place.to_bytes())
+            .map_err(|error| why(error, &missing))?;
         let bytes = bytes.ok_or(missing.clone())?;
         let page = Arc::new(Page::from_bytes(&bytes, place).ok_or(missing)?);
         self.cache().put(name, Item::Page(Arc::clone(&page)));
@@ -399,7 +502,9 @@ impl Source for Shared {
         }
         count(&self.counts.missed);
         let missing = SourceError::Value(*key);
-        let value = self.get(STATE, &rows::value_key(key)).map_err(host)?;
+        let value = self
+            .get(STATE, &rows::value_key(key))
+            .map_err(|error| why(error, &missing))?;
         let entry = [&key[..], &value.ok_or(missing.clone())?].concat();
         let leaf = Leaf::from_bytes(&entry).ok_or(missing)?;
         self.cache().put(name, Item::Value(leaf.clone()));

@@ -67,7 +67,10 @@ pub fn seal(table: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
 pub fn unseal(table: u8, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, DbError> {
     match sealed.split_first_chunk::<CHECKSUM_BYTES>() {
         Some((sum, value)) if *sum == checksum(table, key, value) => Ok(value.to_vec()),
-        _ => Err(DbError(format!("damaged: {}", row_name(table, key)))),
+        _ => Err(DbError::damaged(format!(
+            "damaged: {}",
+            row_name(table, key)
+        ))),
     }
 }
 
@@ -158,7 +161,7 @@ pub fn verify(
     for row in rows.iter()? {
         let (key, value) = row?;
         if let Err(error) = unseal(table, key.value(), value.value()) {
-            found.push(error.0);
+            found.push(error.text);
         }
         if found.len() >= most {
             break;

@@ -7,10 +7,13 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jamliquor_db::{decode_writes, Db, DbError, Trial};
+use jamliquor_db::{decode_writes, row_of, spot_of, Db, DbError, Fault, Trial};
+use jamliquor_trie::Mender;
 
 use crate::buffer::JamBuffer;
-use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_HOST, JAM_OK};
+use crate::snapshot::entries_of;
+use crate::status::{bytes, bytes_mut, guard, Failure};
+use crate::status::{JAM_ERR_DAMAGED, JAM_ERR_FULL, JAM_ERR_HOST, JAM_OK};
 use crate::trie::{borrow, deliver, JamTrie};
 
 /// An open database, owned by the caller until freed.
@@ -20,8 +23,12 @@ pub struct JamDb {
 
 fn failed(error: DbError) -> Failure {
     Failure {
-        code: JAM_ERR_HOST,
-        message: error.0,
+        code: match error.fault {
+            Fault::Host => JAM_ERR_HOST,
+            Fault::Full => JAM_ERR_FULL,
+            Fault::Damaged => JAM_ERR_DAMAGED,
+        },
+        message: error.text,
     }
 }
 
@@ -186,6 +193,42 @@ pub unsafe extern "C" fn jam_db_range(
     })
 }
 
+/// Lists keys in order, from `first` on and before `end`, at most `most`, also of damaged rows: for each
+/// its length in one byte, then the key.
+///
+/// # Safety
+/// `db` must be a live handle, `first` and `end` readable for their lengths, `out` writable for one
+/// pointer.
+#[no_mangle]
+pub unsafe extern "C" fn jam_db_keys(
+    db: *const JamDb,
+    table: u8,
+    first: *const u8,
+    first_len: usize,
+    end: *const u8,
+    end_len: usize,
+    most: usize,
+    out: *mut *mut JamBuffer,
+) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let (db, first, end) = unsafe {
+            (
+                borrow_db(db)?,
+                bytes(first, first_len)?,
+                bytes(end, end_len)?,
+            )
+        };
+        let mut listed = Vec::new();
+        for key in db.keys(table, first, end, most).map_err(failed)? {
+            listed.push(key.len() as u8);
+            listed.extend_from_slice(&key);
+        }
+        // SAFETY: passed on from this function's own contract.
+        unsafe { deliver(out, || JamBuffer::into_raw(listed)) }
+    })
+}
+
 /// Changes rows, and moves the base to `base` unless that is null, in one atomic write. For each row the
 /// table in one byte, the key's length in one byte, the value's in four little-endian ones (2^32 - 1
 /// to remove it), the key, the value. With `durable` 0 it need not survive a loss of power yet.
@@ -258,6 +301,122 @@ pub unsafe extern "C" fn jam_db_verify(
         let found = unsafe { borrow_db(db)? }.verify(most).map_err(failed)?;
         // SAFETY: passed on from this function's own contract.
         unsafe { deliver(out, || JamBuffer::into_raw(found.join("\n").into_bytes())) }
+    })
+}
+
+/// Lists what is damaged of the base, at most `most` rows: for each the length of its key in one byte,
+/// the key, the first and the last key (31 bytes each) of the entries that it can be made from.
+///
+/// # Safety
+/// `db` must be a live handle, `out` writable for one pointer.
+#[no_mangle]
+pub unsafe extern "C" fn jam_db_damage(
+    db: *const JamDb,
+    most: usize,
+    out: *mut *mut JamBuffer,
+) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let spots = unsafe { borrow_db(db)? }.damage(most).map_err(failed)?;
+        let mut listed = Vec::new();
+        for spot in spots {
+            let (row, (first, last)) = (row_of(&spot), spot.span());
+            listed.push(row.len() as u8);
+            listed.extend([&row[..], &first[..], &last[..]].concat());
+        }
+        // SAFETY: passed on from this function's own contract.
+        unsafe { deliver(out, || JamBuffer::into_raw(listed)) }
+    })
+}
+
+/// Makes one row of the base anew; owned by the caller until freed.
+pub struct JamMender {
+    mender: Option<Mender>,
+}
+
+/// Makes a mender of a row that `jam_db_damage` listed.
+///
+/// # Safety
+/// `row` must be readable for `row_len` bytes, `out` writable for one pointer.
+#[no_mangle]
+pub unsafe extern "C" fn jam_mender_new(
+    row: *const u8,
+    row_len: usize,
+    out: *mut *mut JamMender,
+) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let row = unsafe { bytes(row, row_len)? };
+        let spot = spot_of(row).ok_or_else(|| Failure::argument("no row of the base"))?;
+        let mender = Some(Mender::new(spot));
+        // SAFETY: passed on from this function's own contract.
+        unsafe { deliver(out, || Box::into_raw(Box::new(JamMender { mender }))) }
+    })
+}
+
+/// Destroys a mender; null is allowed and does nothing.
+///
+/// # Safety
+/// `mender` must be null or a live handle, never used again.
+#[no_mangle]
+pub unsafe extern "C" fn jam_mender_free(mender: *mut JamMender) {
+    if !mender.is_null() {
+        // SAFETY: made by `Box::into_raw` in `jam_mender_new`, and freed once by the contract.
+        drop(unsafe { Box::from_raw(mender) });
+    }
+}
+
+/// Borrows a mender that has not been used up.
+///
+/// # Safety
+/// `mender` must be null or a live handle that nobody else uses while the result lives.
+unsafe fn borrow_mender<'a>(mender: *mut JamMender) -> Result<&'a mut Option<Mender>, Failure> {
+    // SAFETY: null or live, and used by one call alone, by this function's own contract.
+    match unsafe { mender.as_mut() } {
+        Some(handle) if handle.mender.is_some() => Ok(&mut handle.mender),
+        _ => Err(Failure::argument("null or used mender")),
+    }
+}
+
+/// Gives a mender a batch of entries, each with a higher key than the one before. Another order or a
+/// malformed batch is an argument error, and the mender is of no use any more.
+///
+/// # Safety
+/// `mender` must be a live handle that nobody else uses now, `batch` readable for `len` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn jam_mender_push(
+    mender: *mut JamMender,
+    batch: *const u8,
+    len: usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let (mender, batch) = unsafe { (borrow_mender(mender)?, bytes(batch, len)?) };
+        let entries = entries_of(batch)?;
+        let leaves: Vec<_> = entries.iter().collect();
+        if let Some(mender) = mender {
+            mender
+                .push(&leaves)
+                .map_err(|error| Failure::argument(error.to_string()))?;
+        }
+        Ok(JAM_OK)
+    })
+}
+
+/// Uses a mender that has all entries up: 1 when they give what the base refers to, which is now
+/// written and durable with the next durable commit; 0 when they do not, and nothing was written.
+///
+/// # Safety
+/// `db` must be a live handle, `mender` a live handle that nobody else uses now.
+#[no_mangle]
+pub unsafe extern "C" fn jam_db_mend(db: *const JamDb, mender: *mut JamMender) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let (db, mender) = unsafe { (borrow_db(db)?, borrow_mender(mender)?) };
+        match mender.take() {
+            Some(mender) => Ok(i32::from(db.mend(mender).map_err(failed)?)),
+            None => Err(Failure::argument("used mender")),
+        }
     })
 }
 

@@ -63,6 +63,18 @@ fn portion(
     Ok((batch, count))
 }
 
+/// The entries of a batch that removes none.
+pub(crate) fn entries_of(batch: &[u8]) -> Result<Vec<Leaf>, Failure> {
+    let changes = decode_changes(batch).map_err(|error| Failure::argument(error.to_string()))?;
+    changes
+        .into_iter()
+        .map(|change| match change {
+            Change::Put(leaf) => Ok(leaf),
+            Change::Remove(_) => Err(Failure::argument("an entry without a value")),
+        })
+        .collect()
+}
+
 /// Makes a builder without entries.
 ///
 /// # Safety
@@ -104,15 +116,8 @@ pub unsafe extern "C" fn jam_root_push(builder: *mut JamRoot, batch: *const u8, 
         let builder = unsafe { builder.as_mut() }.ok_or(Failure::argument("null builder"))?;
         // SAFETY: passed on from this function's own contract.
         let batch = unsafe { bytes(batch, len)? };
-        let changes =
-            decode_changes(batch).map_err(|error| Failure::argument(error.to_string()))?;
-        let mut leaves: Vec<&Leaf> = Vec::with_capacity(changes.len());
-        for change in &changes {
-            match change {
-                Change::Put(leaf) => leaves.push(leaf),
-                Change::Remove(_) => return Err(Failure::argument("an entry without a value")),
-            }
-        }
+        let entries = entries_of(batch)?;
+        let leaves: Vec<&Leaf> = entries.iter().collect();
         builder
             .builder
             .push(&leaves)

@@ -11,6 +11,10 @@ pub const JAM_ERR_ARGUMENT: i32 = -1;
 pub const JAM_ERR_HOST: i32 = -2;
 /// A bug of the core: a Rust panic, caught at the border.
 pub const JAM_ERR_PANIC: i32 = -3;
+/// There is no room on the disk.
+pub const JAM_ERR_FULL: i32 = -4;
+/// A part of a state that lies on disk is missing or is not what it was.
+pub const JAM_ERR_DAMAGED: i32 = -5;
 
 thread_local! {
     static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };

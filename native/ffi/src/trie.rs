@@ -1,7 +1,7 @@
 //! Exports of the state trie.
 //!
-//! Calls that meet what is not in memory fail with `JAM_ERR_HOST` when it cannot be read; `jam_db_base`
-//! makes such tries.
+//! Calls that meet what is not in memory fail with `JAM_ERR_DAMAGED` when it is not there or not what
+//! it was, and with `JAM_ERR_HOST` when it cannot be read; `jam_db_base` makes such tries.
 //!
 //! A trie is immutable: any number of threads may use one handle at once, and the handle that
 //! `jam_trie_apply` makes stays valid when the one it came from is freed.
@@ -10,7 +10,7 @@ use jamliquor_trie::KEY_BYTES;
 use jamliquor_trie::{append_entry, decode_changes, ApplyError, Hash, Key, SourceError, Trie};
 
 use crate::buffer::JamBuffer;
-use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_HOST, JAM_OK};
+use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_DAMAGED, JAM_ERR_HOST, JAM_OK};
 
 /// A listing stops after the entry that fills its buffer to this size.
 const RANGE_BYTES: usize = 1 << 16;
@@ -41,7 +41,10 @@ pub(crate) unsafe fn borrow<'a>(handle: *const JamTrie) -> Result<&'a Trie, Fail
 /// A node or a value that is not in memory could not be read.
 pub(crate) fn unreadable(error: SourceError) -> Failure {
     Failure {
-        code: JAM_ERR_HOST,
+        code: match error {
+            SourceError::Host(_) => JAM_ERR_HOST,
+            _ => JAM_ERR_DAMAGED,
+        },
         message: error.to_string(),
     }
 }

@@ -115,7 +115,7 @@ impl Trie {
     }
 
     /// The top branch of the page at a place on the way to a key, if there is such a page.
-    fn top_of(&self, place: &Place, key: &Key) -> Result<Option<Node>, SourceError> {
+    pub(crate) fn top_of(&self, place: &Place, key: &Key) -> Result<Option<Node>, SourceError> {
         let mut node = self.root.as_ref().map(|edge| edge.node.clone());
         while let Some(here) = node {
             let at = here.bit();

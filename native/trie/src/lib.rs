@@ -21,6 +21,7 @@
 mod advance;
 mod batch;
 mod hash;
+mod mend;
 mod node;
 mod page;
 mod partial;
@@ -34,6 +35,7 @@ mod walk;
 pub use advance::Advance;
 pub use batch::{append_entry, decode_changes, BatchError, REMOVED};
 pub use hash::{Hash, ZERO_HASH};
+pub use mend::{Mended, Mender, Spot};
 pub use node::{Key, Leaf, KEY_BYTES};
 pub use page::{Page, Place, PAGE_BITS};
 pub use partial::{apply_partial, open_partial, Need, PartialError};

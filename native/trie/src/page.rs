@@ -53,6 +53,15 @@ impl Place {
         usize::from(self.level) * PAGE_BITS
     }
 
+    /// The first and the last key that agree with the place's bits.
+    pub(crate) fn span(&self) -> (Key, Key) {
+        let mut last = self.prefix;
+        let (whole, rest) = (self.start() / 8, self.start() % 8);
+        last[whole] |= 0xff >> rest;
+        last[whole + 1..].fill(0xff);
+        (self.prefix, last)
+    }
+
     /// The place as a key of a table: the bits, then the number of the cut. In the order of such
     /// keys a page stands near the entries below it.
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -77,13 +77,26 @@ impl RootBuilder {
 
     /// The root of all entries.
     pub fn root(&self) -> Hash {
-        let Some((mut part, _)) = self.last.clone() else {
-            return ZERO_HASH;
-        };
+        self.whole().map_or(ZERO_HASH, |part| part.at(0))
+    }
+
+    /// The hash of all entries at the bit where they part, and this bit; that of a single entry
+    /// at the end of its key.
+    pub(crate) fn top(&self) -> Option<(Hash, usize)> {
+        self.whole().map(|part| (part.hash, part.bit))
+    }
+
+    /// The hash of the only entry.
+    pub(crate) fn root_of_one(&self) -> Option<Hash> {
+        (self.len == 1).then(|| self.root())
+    }
+
+    fn whole(&self) -> Option<Part> {
+        let (mut part, _) = self.last.clone()?;
         for (left, bit) in self.left.iter().rev() {
             part = left.clone().join(&part, *bit);
         }
-        part.at(0)
+        Some(part)
     }
 
     fn add(&mut self, key: Key, hash: Hash) -> Result<(), RootError> {

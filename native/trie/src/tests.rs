@@ -271,6 +271,61 @@ fn any_flipped_bit_of_a_page_is_noticed() {
     }
 }
 
+fn mended(spot: Spot, base: &Trie, model: &Model) -> Option<Mended> {
+    let (first, last) = spot.span();
+    let leaves: Vec<Leaf> = model
+        .range(first..=last)
+        .map(|(key, value)| leaf(key, value))
+        .collect();
+    let mut mender = Mender::new(spot);
+    // In portions that end anywhere.
+    for portion in leaves.chunks(7) {
+        mender.push(&portion.iter().collect::<Vec<_>>()).unwrap();
+    }
+    mender.finish(base).unwrap()
+}
+
+#[test]
+fn any_page_or_value_is_made_anew_from_the_entries_below_it() {
+    let shelf = Arc::new(Shelf::default());
+    let mut model = Model::new();
+    for byte in 0..=255 {
+        let size = usize::from(byte % 3) * 20;
+        model.insert(key(&[(0, byte), (1, byte % 5)]), vec![byte; size]);
+        model.insert(key(&[(0, 7), (29, byte)]), vec![byte; size]);
+    }
+    let many = model.iter().map(|(key, value)| put(key, value)).collect();
+    let base = shelf.advance(&shelf.empty(), &shelf.empty().apply(many).unwrap());
+    let pages = shelf.pages.lock().unwrap().clone();
+    assert!(pages.len() > 10);
+    for (place, bytes) in pages {
+        shelf.pages.lock().unwrap().remove(&place);
+        let spot = Spot::of(&verify(&base, 1).errors[0]).unwrap();
+        assert_eq!(spot, Spot::Page(place));
+        match mended(spot, &base, &model) {
+            Some(Mended::Page(there, page)) => assert_eq!((there, page.bytes()), (place, &*bytes)),
+            other => panic!("{other:?}"),
+        }
+        let mut other = model.clone();
+        *other.range_mut(spot.span().0..).next().unwrap().1 = vec![9; 50];
+        assert!(mended(spot, &base, &other).is_none());
+        assert!(mended(spot, &base, &Model::new()).is_none());
+        shelf.pages.lock().unwrap().insert(place, bytes);
+    }
+    let values = shelf.values.lock().unwrap().clone();
+    for (key, value) in values {
+        shelf.values.lock().unwrap().remove(&key);
+        let spot = Spot::of(&verify(&base, 1).errors[0]).unwrap();
+        match mended(spot, &base, &model) {
+            Some(Mended::Value(leaf)) => assert_eq!(leaf, value),
+            other => panic!("{other:?}"),
+        }
+        let other = Model::from([(key, vec![3; 40])]);
+        assert!(mended(spot, &base, &other).is_none());
+        shelf.values.lock().unwrap().insert(key, value);
+    }
+}
+
 #[test]
 fn one_branch_a_bit_is_the_deepest_trie() {
     let keys = (0..KEY_BITS).map(|index| key(&[(index / 8, 0x80 >> (index % 8))]));

@@ -74,7 +74,7 @@ impl Found {
         }
     }
 
-    fn hash(&self) -> &Hash {
+    pub fn hash(&self) -> &Hash {
         match self {
             Found::Memory(_, hash) | Found::Stored(_, hash) => hash,
         }
