@@ -32,6 +32,13 @@ directory_argument = click.argument(
     "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False)
 )
 
+start_option = click.option(
+    "--start",
+    metavar="SOURCE",
+    type=click.Path(path_type=Path, exists=True),
+    help="Begin with this snapshot, or with the genesis of this archive or trace folder.",
+)
+
 
 def digest_of(text: str, option: str) -> bytes:
     """The 32 octets that hexadecimal digits name.
