@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -24,6 +23,7 @@ from jamliquor.params import TINY
 from jamliquor.state.state import State
 from jamliquor.store._db import Trial
 from jamliquor.store.disk import DiskStore
+from tests.support.power import STYLES, apply, recorded, weathered
 from tests.support.stored_chain import Link, first_record, key_pool, line, put
 
 ROUNDS = int(os.environ.get("JAMLIQUOR_FAULT_ROUNDS", "25"))
@@ -35,7 +35,6 @@ GENESIS = State.from_entries(TINY, ENTRIES)
 FIRST = first_record(GENESIS)
 BLOCKS = list(itertools.islice(line(FIRST, GENESIS, random.Random(1), KEYS), 30))
 NUMBERS = {FIRST.hash: 0} | {block.record.hash: block.record.number for block in BLOCKS}
-SECTOR = 512
 
 
 NO_TRIAL = Trial()
@@ -103,49 +102,6 @@ def check_and_finish(path: Path, acknowledged: int) -> None:
     store.close()
 
 
-class Change(NamedTuple):
-    """A recorded change of the file."""
-
-    kind: str
-    place: int
-    data: bytes
-    end: int
-
-
-def recorded(path: Path) -> list[Change]:
-    data, at, changes = path.read_bytes(), 0, []
-    while at < len(data):
-        place, size = (int.from_bytes(data[at + o : at + o + 8], "little") for o in (1, 9))
-        end = at + 17 + size
-        changes.append(Change(chr(data[at]), place, data[at + 17 : end], end))
-        at = end
-    return changes
-
-
-def applied(image: bytearray, change: Change) -> None:
-    if change.kind == "L":
-        del image[change.place :]
-        image.extend(bytes(change.place - len(image)))
-    elif change.kind == "W":
-        image.extend(bytes(max(0, change.place + len(change.data) - len(image))))
-        image[change.place : change.place + len(change.data)] = change.data
-
-
-def weathered(changes: list[Change], rng: random.Random) -> list[Change]:
-    """Unsynced changes as a loss of power may leave them: dropped, torn by sectors, out of order."""
-    style = rng.randrange(4)
-    kept = list(changes) if style == 0 else [one for one in changes if rng.random() < 0.5]
-    if style == 2:
-        rng.shuffle(kept)
-    if style == 3:
-        kept = [
-            one._replace(data=one.data[: rng.randrange(len(one.data) // SECTOR + 1) * SECTOR])
-            for one in kept
-            if one.kind == "W"
-        ]
-    return kept
-
-
 def test_loss_of_power_anywhere(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     opened(tmp_path / "db").close()
@@ -168,10 +124,11 @@ def test_loss_of_power_anywhere(tmp_path: Path) -> None:
     for cut in cuts:
         last_sync = max((index for index in syncs if index < cut), default=0)
         image = bytearray(new)
-        for change in changes[:last_sync]:
-            applied(image, change)
-        for change in weathered(changes[last_sync:cut], rng):
-            applied(image, change)
+        apply(image, changes[:last_sync])
+        unsynced = changes[last_sync:cut]
+        # Some losses leave everything that was written.
+        style = rng.choice([*STYLES, ""])
+        apply(image, weathered(unsynced, style, rng) if style else unsynced)
         reached = changes[cut - 1].end if cut else 0
         folder = tmp_path / "image"
         folder.mkdir()
