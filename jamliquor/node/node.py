@@ -118,6 +118,8 @@ class Node:
             self._recorder.tell(recovered)
         self._recorder.tell(events.listed(self.tree, self.head))
         self._commit(durable=True)
+        for pruned in self._pruner.begin(self.tree.root):
+            self._recorder.tell(pruned)
 
     @property
     def head(self) -> bytes:

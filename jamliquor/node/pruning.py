@@ -16,6 +16,8 @@ _STEP_SLOTS: Final = 16
 _BUDGET_BLOCKS: Final = 32
 """Finalised blocks between two looks at the budget."""
 
+_FEW_BODIES: Final = 8
+
 
 class Pruner:
     """Decides what is old and has the store forget it, in bounded pieces.
@@ -34,26 +36,41 @@ class Pruner:
         self._bound = 0
         self._finished = True
         self._since_budget = 0
+        # Disk space at the last bound that the budget set, and how many bodies were gone then.
+        self._reached = 0
+        self._bodies_then: int | None = None
         self.bodies = 0
         self.records = 0
 
     def prune(self, finalised: BlockRecord, *, everything: bool) -> Iterator[BlocksPruned]:
         """Remove what is old now that a block is final; yields what was removed.
 
+        Args:
+            everything: do all of it now and give the space back to the disk. Otherwise a bounded piece
+                is done, and the space is used again by the database.
+
         Raises:
             StoreError: the disk failed; what was removed so far stays removed.
         """
         keep = self._settings.keep_blocks
-        if keep is not None:
-            wanted = max(0, finalised.slot - keep)
-            step = 1 if everything else _STEP_SLOTS
-            if wanted >= self._bound + step or not self._finished:
-                self._bound = max(wanted, self._bound)
-                yield from self._remove(everything=everything)
+        wanted = 0 if keep is None else max(0, finalised.slot - keep)
+        if wanted >= self._bound + (1 if everything else _STEP_SLOTS):
+            self._bound, self._finished = wanted, False
         self._since_budget += 1
-        if everything or self._since_budget >= _BUDGET_BLOCKS:
-            self._since_budget = 0
+        if self._finished and not everything and self._has_outgrown():
+            self._bodies_then = self.bodies if self._halve(finalised) else None
+        if not self._finished:
+            yield from self._remove(everything=everything)
+        if everything:
             yield from self._keep_budget(finalised)
+
+    def begin(self, finalised: BlockRecord) -> Iterator[BlocksPruned]:
+        """Before the first block: bring what is above the budget below it; yields what was removed.
+
+        Raises:
+            StoreError: as for :meth:`prune`.
+        """
+        yield from self._keep_budget(finalised)
 
     def _remove(self, *, everything: bool) -> Iterator[BlocksPruned]:
         while True:
@@ -66,17 +83,39 @@ class Pruner:
             if report.finished or not everything:
                 return
 
+    def _has_outgrown(self) -> bool:
+        """Whether the disk space passed the budget, and all that earlier pruning freed is used up."""
+        if self._bodies_then is not None and self.bodies - self._bodies_then < _FEW_BODIES:
+            # Next to nothing was old enough for the last bound.
+            return True
+        if self._since_budget < _BUDGET_BLOCKS:
+            return False
+        self._since_budget = 0
+        budget, size = self._settings.storage_budget, self._store.size_on_disk
+        if budget is None or size <= max(budget, self._reached):
+            return False
+        self._reached = size
+        return True
+
     def _keep_budget(self, finalised: BlockRecord) -> Iterator[BlocksPruned]:
         """Halve what is kept until the budget holds, or nothing is left that may go."""
         budget = self._settings.storage_budget
-        while budget is not None and self._store.size_on_disk > budget:
-            first = next(self._store.records(self._bound, finalised.slot), finalised)
-            bound = (max(self._bound, first.slot) + finalised.slot + 1) // 2
-            if bound <= self._bound:
-                return
-            self._bound = bound
+        if budget is None or self._store.size_on_disk <= budget:
+            return
+        self._store.compact()
+        while self._store.size_on_disk > budget and self._halve(finalised):
             yield from self._remove(everything=True)
             self._store.compact()
+        self._reached = 0
+
+    def _halve(self, finalised: BlockRecord) -> bool:
+        """Move the bound half the way to the final block; False if it is there."""
+        first = next(self._store.records(self._bound, finalised.slot), finalised)
+        bound = (max(self._bound, first.slot) + finalised.slot + 1) // 2
+        if bound <= self._bound:
+            return False
+        self._bound, self._finished = bound, False
+        return True
 
 
 def _event(report: PruneReport) -> BlocksPruned:
