@@ -1,8 +1,9 @@
-"""A node against a simple model: import, fork, reorganise, finalise, prune, crash, restart.
+"""A node against a simple model: import, fork, reorganise, finalise, prune, snapshot, restore, crash.
 
 The model keeps every block that the node accepted and computes everything anew from the definitions of
 section 19. Blocks come in any order, with parents missing or not. A crash loses what is only in memory;
-on disk also what was not synced, which has to come again.
+on disk also what was not synced, which has to come again. A restored snapshot is a node that knows
+nothing but one final block and the headers before it.
 """
 
 from __future__ import annotations
@@ -28,10 +29,15 @@ from jamliquor.chain import events
 from jamliquor.chain.finality import Finality
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Verdict
+from jamliquor.node.restoring import restore
 from jamliquor.node.settings import Settings
 from jamliquor.params import TINY
+from jamliquor.state.stream import entries_of
 from jamliquor.store.disk import DiskStore
 from jamliquor.store.interface import Store
+from jamliquor.store.memory import MemoryStore
+from jamliquor.store.snapshot import SnapshotReader
+from jamliquor.store.snapshot_writer import write_snapshot
 from tests.support.maker import Made, Maker
 from tests.support.nodes import initialise, memory_store, node_on, replayed
 
@@ -115,6 +121,8 @@ class NodeMachine(RuleBasedStateMachine):
     @initialize(target=blocks, keep_states=st.sampled_from([1, 3, 16]))
     def begin(self, keep_states: int) -> bytes:
         self.folder = Path(tempfile.mkdtemp(prefix="node-machine-"))
+        self.away = Path(tempfile.mkdtemp(prefix="node-machine-"))
+        self.snapshots: dict[bytes, bytes] = {}
         self.keep_states = keep_states
         self.model = Model(maker().root)
         self.open_store(new=True)
@@ -125,6 +133,15 @@ class NodeMachine(RuleBasedStateMachine):
         """Have a store; in memory it outlives the node."""
         if new:
             self.store: Store = memory_store(maker(), keep_states=self.keep_states)
+
+    def restore_store(self, path: Path) -> None:
+        """Have another store, filled from a snapshot."""
+        store = MemoryStore(TINY, keep_states=self.keep_states)
+        with path.open("rb") as file:
+            reader = SnapshotReader(file, path)
+            entries = (entry for _, octets in reader.portions() for entry in entries_of(octets))
+            store.initialise(reader.contents.record, entries, ancestors=reader.ancestors())
+        self.store = store
 
     def open(self) -> None:
         settings = Settings(finality=Finality(None), keep_blocks=5, sync_blocks=3)
@@ -187,6 +204,31 @@ class NodeMachine(RuleBasedStateMachine):
         self.node.prune(everything=True)
 
     @rule()
+    def snapshot(self) -> None:
+        taken = self.away / "taken.jamsnap"
+        final = self.node.finalised
+        write_snapshot(taken, self.store, final, TINY, maker().root)
+        # Whatever the node went through, the same block gives the same octets.
+        octets = taken.read_bytes()
+        assert self.snapshots.setdefault(final, octets) == octets
+
+    @precondition(lambda self: self.snapshots)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        chosen = data.draw(st.sampled_from(sorted(self.snapshots)))
+        path = self.away / "restored.jamsnap"
+        path.write_bytes(self.snapshots[chosen])
+        self.node.close()
+        self.store.close()
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self.restore_store(path)
+        self.model = Model(chosen)
+        self.open()
+        assert self.node.recovered == [] and self.store.record(chosen) is not None
+        assert dict(self.node.state_of(chosen).items()) == dict(maker().state(chosen).items())
+
+    @rule()
     def crash(self) -> None:
         # What was committed is in the store and in the log's file; the rest is gone.
         log = self.node._recorder._log
@@ -231,6 +273,7 @@ class NodeMachine(RuleBasedStateMachine):
         report = replayed(maker(), self.folder / "events")
         assert (report.head, report.digest) == (head, digest)
         shutil.rmtree(self.folder)
+        shutil.rmtree(self.away)
 
 
 class DiskNodeMachine(NodeMachine):
@@ -240,6 +283,18 @@ class DiskNodeMachine(NodeMachine):
         self.store = DiskStore(self.folder, TINY, keep_states=self.keep_states)
         if new:
             initialise(self.store, maker())
+
+    def restore_store(self, path: Path) -> None:
+        restore(path, self.folder, genesis=maker().root)
+        # Repairs are made from it, so that the changes of later blocks are kept.
+        (self.folder / "snapshots").mkdir()
+        shutil.copy(path, self.folder / "snapshots")
+        self.open_store(new=False)
+
+    @rule()
+    def look_for_damage(self) -> None:
+        assert isinstance(self.store, DiskStore)
+        assert self.store.mend() == [] and self.store.damage == ""
 
     def crash(self) -> None:
         image = Path(tempfile.mkdtemp(prefix="node-machine-"))

@@ -9,6 +9,7 @@ from jamliquor.chain import events
 from jamliquor.chain.finality import Finality
 from jamliquor.chain.importer import Importer
 from jamliquor.chain.record import BlockRecord
+from jamliquor.codec import codec
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Outcome, Verdict
 from jamliquor.node.replaying import Report, replay
@@ -19,7 +20,8 @@ from jamliquor.store.events import EventLog
 from jamliquor.store.interface import Store
 from jamliquor.store.memory import MemoryStore
 from jamliquor.store.segments import entries
-from tests.support.maker import Made, Maker
+from jamliquor.types.header import Header
+from tests.support.maker import Made, Maker, own_genesis
 
 MANUAL = Settings(finality=Finality(None))
 
@@ -33,8 +35,10 @@ def memory_store(maker: Maker, *, keep_states: int = 16) -> Store:
 
 def initialise(store: Store, maker: Maker) -> None:
     """Put the maker's genesis into an empty store."""
-    state = maker.first_state
-    record = BlockRecord(maker.root, bytes(32), maker.slot(maker.root), 0, state.root, False, b"")
+    state, first = maker.first_state, own_genesis(maker.params)
+    # Where a maker began elsewhere, nobody here has the header.
+    header = codec(Header, maker.params).encode(first.header) if first.hash == maker.root else b""
+    record = BlockRecord(maker.root, bytes(32), maker.slot(maker.root), 0, state.root, False, header)
     store.initialise(record, state.items())
 
 
