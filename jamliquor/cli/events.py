@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from jamliquor.store.segments import Entry
 
 
+_slot = click.IntRange(0, (1 << 32) - 1)
+
+
 @click.group("events", short_help="Read, check and replay the log of what a node did.")
 def command() -> None:
     """Read, check and replay the log of what a node did. Works while the node runs.
@@ -50,13 +53,25 @@ def tail_command(folder: Path, count: int, as_json: bool) -> None:
 @directory_argument
 @click.option("--from", "first", metavar="N", default=0, help="Number of the first event.")
 @click.option("--to", "last", metavar="N", type=int, help="Number of the last event.")
+@click.option("--from-slot", metavar="SLOT", type=_slot, help="Only events of this slot or later ones.")
+@click.option("--to-slot", metavar="SLOT", type=_slot, help="Only events of this slot or earlier ones.")
 @click.option("--kind", "kinds", multiple=True, help="Only this kind; may be given again.")
 @json_option
 @debug_option
 def scan_command(
-    folder: Path, first: int, last: int | None, kinds: tuple[str, ...], as_json: bool
+    folder: Path,
+    first: int,
+    last: int | None,
+    from_slot: int | None,
+    to_slot: int | None,
+    kinds: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    """All events, or those of some numbers or kinds, oldest first."""
+    """All events, or those of some numbers, slots or kinds, oldest first.
+
+    Events have numbers of their own, and most of them a slot: of the block that they are about. Where
+    slots are named, events without one are left out.
+    """
     from jamliquor.chain.events import NAMES  # noqa: PLC0415
     from jamliquor.store.segments import entries  # noqa: PLC0415
 
@@ -65,8 +80,16 @@ def scan_command(
         known = ", ".join(sorted(NAMES.values()))
         raise click.BadParameter(f"no kind {unknown[0]!r} (there are: {known})", param_hint="--kind")
     for entry in entries(_log(folder), first, last):
-        if not kinds or _name(entry) in kinds:
-            click.echo(_line(entry, as_json))
+        if kinds and _name(entry) not in kinds:
+            continue
+        if (from_slot is not None or to_slot is not None) and not _lies(entry, from_slot, to_slot):
+            continue
+        click.echo(_line(entry, as_json))
+
+
+def _lies(entry: Entry, first: int | None, last: int | None) -> bool:
+    slot = getattr(entry.event, "slot", None)
+    return slot is not None and (first or 0) <= slot and (last is None or slot <= last)
 
 
 @command.command("verify")

@@ -18,6 +18,7 @@ _COMMANDS = {
     "devnet": ("devnet", "Run a network of development validators."),
     "doctor": ("doctor", "Check the installation and this machine."),
     "events": ("events", "Read, check and replay the log of what a node did."),
+    "export": ("export", "Write a directory's blocks as a chain archive."),
     "fuzz": ("fuzz", "Serve the conformance protocol on a Unix socket."),
     "import": ("import_", "Import recorded blocks and compare the state after each."),
     "inspect": ("inspect", "Look into the directory of a node."),

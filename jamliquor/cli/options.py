@@ -58,8 +58,8 @@ def digest_of(text: str, option: str) -> bytes:
 def slots_options(function: _Function) -> _Function:
     """``--from`` and ``--to``: the first and the last slot that are wanted."""
     for name, parameter, text in (
-        ("--to", "last", "Last slot to list."),
-        ("--from", "first", "First slot to list."),
+        ("--to", "last", "Last slot that is wanted."),
+        ("--from", "first", "First slot that is wanted."),
     ):
         function = click.option(
             name, parameter, metavar="SLOT", type=click.IntRange(0, (1 << 32) - 1), help=text
