@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -20,7 +21,7 @@ from jamliquor.node.settings import DEFAULTS, Settings
 from jamliquor.node.sources import Genesis
 from jamliquor.params import NAMED, ChainParams
 from jamliquor.pvm.engine import Engine
-from jamliquor.store.directory import DATABASE_FILE
+from jamliquor.store.directory import DATABASE_FILE, REBUILD_FOLDER
 from jamliquor.store.disk import DiskStore
 from jamliquor.store.events import EventLog
 from jamliquor.store.window import DEFAULT_KEEP_STATES
@@ -70,6 +71,8 @@ class Directory:
             folder, self.params, genesis=self.genesis, keep_states=keep_states, repair=repair
         )
         try:
+            # What an interrupted rebuilding left.
+            shutil.rmtree(folder / REBUILD_FOLDER, ignore_errors=True)
             if self.store.head is None:
                 self._fill(genesis)
             # Last, so that a directory with this file was filled.

@@ -198,7 +198,8 @@ class Node:
         Raises:
             UnknownParent, InvalidBlock, HostError: as for an importer.
         """
-        return self._importer.preview(block, encode_header(self.params, block.header))
+        with self._noticing():
+            return self._importer.preview(block, encode_header(self.params, block.header))
 
     def ancestry(self, head: bytes) -> Any:
         """Whether a header of a hash and slot is ``head`` or precedes it, as a function."""

@@ -18,7 +18,7 @@ from jamliquor.chain.finality import Finality
 from jamliquor.chain.record import BlockRecord
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.errors import StoreError
-from jamliquor.node.directory import CHAIN, read_chain
+from jamliquor.node.directory import CHAIN, Directory, read_chain
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Verdict
 from jamliquor.node.restoring import demand, open_snapshot
@@ -27,15 +27,15 @@ from jamliquor.node.sources import open_source
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state.stream import entries_of
-from jamliquor.store.directory import DATABASE_FILE, SNAPSHOT_FOLDER, Directory
+from jamliquor.store.directory import DATABASE_FILE, REBUILD_FOLDER, SNAPSHOT_FOLDER
+from jamliquor.store.directory import Directory as Lock
 from jamliquor.store.disk import DiskStore
 from jamliquor.store.mending import own_snapshots
 from jamliquor.store.past import PastDatabase
 from jamliquor.store.snapshot import MAGIC, SnapshotReader
 
-FOLDER: Final = "rebuilding"
-
 _FINALISE_EVERY: Final = 16
+_MANUAL: Final = DEFAULTS._replace(finality=Finality(None))
 _LAST_SLOT: Final = (1 << 32) - 1
 
 Tell = Callable[[int, int], None]
@@ -80,8 +80,8 @@ def rebuild(
         BadInput: ``start`` is damaged, or of another chain.
     """
     params, genesis = read_chain(folder / CHAIN)
-    directory = Directory(folder)
-    draft = folder / FOLDER
+    directory = Lock(folder)
+    draft = folder / REBUILD_FOLDER
     try:
         with PastDatabase(directory.database) as past:
             rebuilt = _rebuild(past, draft, params, genesis, engine, start, folder, progress)
@@ -93,7 +93,15 @@ def rebuild(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         directory.release()
+    _log(folder, engine, rebuilt.start)
     return rebuilt
+
+
+def _log(folder: Path, engine: Engine, start: str) -> None:
+    """Have a node begin on the new database, and put into the log where it came from."""
+    with Directory(folder) as directory:
+        directory.store.repaired.append(f"all of it, from {start}")
+        directory.node(engine, _MANUAL).close("rebuilt")
 
 
 def _rebuild(
@@ -110,7 +118,7 @@ def _rebuild(
     copied, lost = past.copy_until(first.slot, draft / DATABASE_FILE)
     store = DiskStore(draft, params, genesis=genesis)
     try:
-        node = Node(params, engine, store, settings=DEFAULTS._replace(finality=Finality(None)))
+        node = Node(params, engine, store, settings=_MANUAL)
         imported, missed = _import(past, node, first, progress)
         head = node.head_record.slot
         node.close()

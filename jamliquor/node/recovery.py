@@ -106,7 +106,7 @@ def _root(store: Store) -> BlockRecord:
 
 def _repaired(names: list[str]) -> str:
     shown = ", ".join(names[:_SHOWN]) + (" and more" if len(names) > _SHOWN else "")
-    return f"{len(names)} damaged parts of the state were made anew from a snapshot: {shown}"
+    return f"parts of the state were damaged and made anew: {shown}"
 
 
 def _is_whole(store: Store, record: BlockRecord) -> bool:

@@ -14,6 +14,7 @@ DRAFT_FILE = "chain.db.new"
 LOCK_FILE = "lock"
 SUSPECT_FILE = "damaged"
 SNAPSHOT_FOLDER = "snapshots"
+REBUILD_FOLDER = "rebuilding"
 
 _BLOCK_BYTES = 512
 

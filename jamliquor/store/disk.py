@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -343,7 +344,8 @@ class DiskStore:
 
     def suspect(self) -> None:
         """See :class:`~jamliquor.store.interface.Store`."""
-        self._directory.suspect = True
+        with contextlib.suppress(OSError):
+            self._directory.suspect = True
 
     def _start(self, *, repair: bool) -> None:
         """Recover what is kept; where damage is met, or was met earlier, repair it first."""

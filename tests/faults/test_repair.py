@@ -22,13 +22,14 @@ from jamliquor.errors import HostError, StoreDamaged, StoreError
 from jamliquor.node.directory import Directory
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Verdict
-from jamliquor.node.rebuilding import FOLDER, rebuild
+from jamliquor.node.rebuilding import rebuild
 from jamliquor.node.settings import Settings
 from jamliquor.node.sources import open_source
 from jamliquor.params import TINY
 from jamliquor.pvm.engine import NativeEngine
 from jamliquor.state.state import State
 from jamliquor.store._db import Database, Table, Trial, Write
+from jamliquor.store.directory import REBUILD_FOLDER
 from jamliquor.store.disk import DiskStore
 from jamliquor.store.snapshot_writer import write_snapshot
 from jamliquor.types.header import Header
@@ -323,7 +324,9 @@ def test_a_rebuilt_directory_is_what_it_was(
         rebuilt = rebuild(damaged, NativeEngine(), start=start)
         expected = (4, 5, 20) if start is None else (0, 1, 24)
         assert (rebuilt.start_slot, rebuilt.copied, rebuilt.imported) == expected
-        assert rebuilt.lost == 0 and not (damaged / FOLDER).exists()
+        assert rebuilt.lost == 0 and not (damaged / REBUILD_FOLDER).exists()
+        [*_, said] = told(damaged / "events", events.Recovered)
+        assert str(start or "snapshots") in said.detail.decode()  # type: ignore[union-attr]
         with node_on(damaged) as node, node_on(node_db) as other:
             assert (node.head, node.finalised) == (other.head, other.finalised)
             read_all(node)
@@ -372,10 +375,10 @@ def test_a_rebuilding_that_fails_leaves_everything(
     with pytest.raises(StoreError, match="no room"):
         rebuild(damaged, NativeEngine())
     assert (damaged / "chain.db").stat().st_ino == before
-    assert not (damaged / FOLDER).exists()
+    assert not (damaged / REBUILD_FOLDER).exists()
     monkeypatch.undo()
-    (damaged / FOLDER).mkdir()
-    (damaged / FOLDER / "chain.db").write_bytes(b"of an attempt that lost power")
+    (damaged / REBUILD_FOLDER).mkdir()
+    (damaged / REBUILD_FOLDER / "chain.db").write_bytes(b"of an attempt that lost power")
     assert rebuild(damaged, NativeEngine()).head_slot == main[23].slot
 
 
