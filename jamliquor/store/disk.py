@@ -113,8 +113,10 @@ class DiskStore:
             try:
                 self._check_chain(genesis)
                 self._start(repair=repair)
-            except BaseException:
+            except BaseException as error:
                 self._database.close()
+                if isinstance(error, StoreDamaged):
+                    raise StoreDamaged(f"{error}; {REBUILD}") from None
                 raise
         except BaseException:
             self._directory.release()
@@ -362,7 +364,7 @@ class DiskStore:
             why = f" ({self.damage})" if self.damage else ""
             raise StoreDamaged(
                 f"{self._directory.path}: the state of the final block 0x{final.hex()} is missing or "
-                f"damaged{why}; {REBUILD}"
+                f"damaged{why}"
             )
         self._window.finalised = self._window.require(final).record.hash
         self._window.head = self._newest_whole(self._name(_HEAD))
@@ -379,7 +381,8 @@ class DiskStore:
         base, whole = self._name(_BASE), True
         record = self._required(base)
         state = State(self.params, self._database.base())
-        _compare(record, state)
+        if state.root != record.state_root:
+            raise StoreDamaged(f"{self._directory.path}: the state on disk is not that of its block")
         self._window = Window(self._window.keep_states, self._window.stride)
         self._window.start(record, state)
         first = changes_key(record.number + 1)
@@ -395,13 +398,13 @@ class DiskStore:
                 continue
             try:
                 state = State(self.params, parent.trie.apply(decode_changes(row)))
-                _compare(child, state)
             except StoreDamaged:
                 whole = False
                 continue
             except (HostError, ValueError):
                 continue
-            self._window.add(child, state)
+            if state.root == child.state_root:
+                self._window.add(child, state)
         return whole
 
     def _newest_whole(self, block_hash: bytes) -> bytes:
@@ -413,13 +416,13 @@ class DiskStore:
     def _name(self, name: bytes) -> bytes:
         value = self._database.get(Table.META, name)
         if value is None:
-            raise StoreError(f"{self._directory.path}: damaged: row {name.decode()} is missing")
+            raise StoreDamaged(f"{self._directory.path}: damaged: row {name.decode()} is missing")
         return value
 
     def _required(self, block_hash: bytes) -> BlockRecord:
         record = self.record(block_hash)
         if record is None:
-            raise StoreError(
+            raise StoreDamaged(
                 f"{self._directory.path}: damaged: no record of block 0x{block_hash.hex()}"
             )
         return record
@@ -500,11 +503,6 @@ def _meta(rows: Mapping[bytes, bytes]) -> list[Write]:
 
 def _slot(key: bytes) -> int:
     return int.from_bytes(key[:SLOT_BYTES], "big")
-
-
-def _compare(record: BlockRecord, state: State) -> None:
-    if state.root != record.state_root:
-        raise HostError(f"the state kept for block 0x{record.hash.hex()} does not have its root")
 
 
 def _portions(entries: Iterable[tuple[bytes, bytes]]) -> Iterator[dict[bytes, bytes | None]]:

@@ -318,7 +318,7 @@ def test_a_rebuilt_directory_is_what_it_was(
     lost = Database(damaged / "chain.db", 1 << 20, 1 << 20, Trial())
     lost.commit([Write(Table.META, b"anchor", b"rubbish")], durable=True)
     lost.close()
-    with pytest.raises(StoreError), node_on(damaged):
+    with pytest.raises(StoreDamaged, match="repair --rebuild"), node_on(damaged):
         pass
     for start in (None, archive):
         rebuilt = rebuild(damaged, NativeEngine(), start=start)
