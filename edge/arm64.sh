@@ -11,7 +11,6 @@ cd "$(dirname "$0")/.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/jamliquor/arm64
 root=$cache/root
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-target=aarch64-unknown-linux-gnu
 wanted=${1:-all}
 quick=${2:-}
 
@@ -30,13 +29,6 @@ inside() {
         -r "$root" -b /proc -b /dev $vectors -b "$PWD/tests:/opt/proof/tests" -w "${at:-/}" "$@"
 }
 
-build_wheel() {
-    . scripts/rust.sh
-    .venv/bin/pip install --quiet --disable-pip-version-check "ziglang>=0.13,<0.18"
-    PATH=$PWD/.venv/bin:$PATH .venv/bin/maturin build --release --target "$target" --zig \
-        --compatibility manylinux_2_28 --out dist
-}
-
 build_root() {
     need mmdebstrap mmdebstrap
     need proot proot
@@ -52,7 +44,7 @@ build_root() {
     fi
     rm -rf "$root/opt/wheels"
     # The newest wheel; older ones of other versions may lie beside it.
-    newest=$(ls -t dist/*_aarch64.whl | head -n 1)
+    newest=$(ls -t dist/*-manylinux*_aarch64.whl | head -n 1)
     .venv/bin/pip download --quiet --disable-pip-version-check --dest "$root/opt/wheels" \
         --platform manylinux_2_28_aarch64 --platform manylinux_2_17_aarch64 \
         --platform manylinux2014_aarch64 --python-version 3.11 --only-binary=:all: \
@@ -78,9 +70,9 @@ prove() {
 }
 
 case $wanted in
-    wheel) build_wheel ;;
+    wheel) scripts/wheels.sh aarch64-gnu ;;
     root) build_root ;;
     prove) prove ;;
-    all) build_wheel; build_root; prove ;;
+    all) scripts/wheels.sh aarch64-gnu; build_root; prove ;;
     *) sed -n '2,7s/^# //p' "$0"; exit 2 ;;
 esac
