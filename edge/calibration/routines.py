@@ -1,4 +1,4 @@
-"""Runs one of OpenSSL's routines over 16 KiB some times: ``routines.py NAME TIMES``, for counting.
+"""Runs one of OpenSSL's routines over 1 MiB some times: ``routines.py NAME TIMES``, for counting.
 
 ``OPENSSL_armcap=0`` must be set, so that the plain 64-bit code runs, the one that its sources give
 cycles an octet for.
@@ -10,7 +10,7 @@ import ctypes
 import hashlib
 import sys
 
-DATA = bytes(16384)
+DATA = bytes(1 << 20)
 
 
 def _hash(name: str, times: int) -> None:

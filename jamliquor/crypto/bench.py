@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from jamliquor.crypto import bandersnatch, ed25519, key_derivation, ring
 
-__all__ = ["measure"]
+__all__ = ["measure", "ring_proof"]
 
 _TINY_RING = 6
 _FULL_RING = 1023
@@ -39,6 +39,15 @@ def measure(clock: Callable[[], float], repeat: int = 15) -> dict[str, float]:
         return round(statistics.median(spans) * 1000, 3)
 
     return {**_vrf(median), **_ring(median), **_ed25519(median)}
+
+
+def ring_proof() -> Callable[[], object]:
+    """A call that verifies one ring proof of a tiny ring, the yardstick of other figures."""
+    secrets = _secrets(_TINY_RING)
+    keys = [secret.public for secret in secrets]
+    root = ring.commitment(keys)
+    items = [(b"context", b"", secrets[0].prove(keys, 0, b"context", b""))]
+    return lambda: ring.verify_batch(root, len(keys), items)
 
 
 _Median = Callable[[Callable[[], object]], float]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from jamliquor.node.edge.report import subject, verdict
-from jamliquor.node.edge.stages import BLOCK_MS, IMPORT_MB
+from jamliquor.node.edge.budgets import BLOCK_MS, IMPORT_MB, LARGE_MB
+from jamliquor.node.edge.report import parts, stored, subject, value, verdict
 
 _COLOURS = (
     *("#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce", "#b91c1c"),
@@ -45,7 +45,7 @@ def render(record: dict[str, Any]) -> str:
         _checks(record["checks"]),
         *_plots(record),
         "<h2>Method</h2>",
-        _list([*record["method"], record["profile"]["note"]]),
+        _list(record["method"]),
         "<h2>Limits</h2>",
         _list(record["limits"]),
     ]
@@ -61,33 +61,57 @@ def render(record: dict[str, Any]) -> str:
 def _plots(record: dict[str, Any]) -> list[str]:
     chains = record["chains"]
     kind = "high estimate" if record["estimated"] else "measured"
-    watched = [*((one["name"], one) for one in chains), *record["commands"].items()]
-    memory = [_Line(name, [tuple(point) for point in one["samples"]]) for name, one in watched]
+    small = {name: one for name, one in record["commands"].items() if one["limit_mb"] == IMPORT_MB}
+    watched = [*((one["name"], one) for one in chains), *small.items()]
+    larger = [(name, one) for name, one in record["commands"].items() if name not in small]
+    larger += record["large"]["steps"].items()
     latency = [_Line(one["name"], _distribution(one["high_ms"])) for one in chains]
-    store = record["store"]
-    written = [(step, one["written_mb"]) for step, one in store["steps"].items()]
+    written = [(step, one["written_mb"]) for step, one in stored(record).items()]
+    slowest = [f"{one['name']}, {parts(one['slowest'])}" for one in chains]
+    entries = record["large"]["entries"]
     return [
         "<h2>Memory over time</h2><p>Resident MB of the process tree, by seconds.</p>",
-        _lines(memory, limit=float(IMPORT_MB)),
+        _lines([_memory(*one) for one in watched], limit=float(IMPORT_MB)),
+        f"<p>The full chain specification, and a state of {entries} entries:</p>",
+        _lines([_memory(*one) for one in larger], limit=float(LARGE_MB)),
         f"<h2>Latency of a block</h2><p>Milliseconds, {kind}, by the percentage of blocks that take "
         "no longer.</p>",
         _lines(latency, limit=BLOCK_MS),
+        f"<p>The slowest blocks, ms by kind of work, {kind}:</p>",
+        _list(slowest),
         f"<h2>Processor</h2><p>Percent of one core at a block in six seconds, {kind}.</p>",
         _bars([(one["name"], one["share_percent"][1]) for one in chains], "%"),
-        "<h2>Written</h2><p>MB that went to storage, all in synced commits.</p>",
-        _bars([*written, ("directory in the end", store["directory_mb"])], "MB"),
+        f"<h2>Written</h2><p>MB that went to storage, each sync {record['sync_ms']} ms slower.</p>",
+        _bars([*written, ("pruned directory", record["store"]["directory_mb"])], "MB"),
+        _list(list(_waits(record))),
     ]
+
+
+def _memory(name: str, one: dict[str, Any]) -> _Line:
+    return _Line(name, [tuple(point) for point in one["samples"]])
+
+
+def _waits(record: dict[str, Any]) -> Iterator[str]:
+    for name, one in stored(record).items():
+        if "waits" in one:
+            slept = one["waits"] * record["sync_ms"] / 1000
+            rate = one.get("entries_per_second")
+            told = f", {rate} entries a second" if rate is not None else ""
+            yield (
+                f"{name}: {one['seconds']:g} s on this machine, {slept:g} s of them in {one['waits']} "
+                f"slow syncs{told}"
+            )
 
 
 def _distribution(times: Sequence[float]) -> list[tuple[float, float]]:
     ordered = sorted(times)
-    return [((index + 1) * 100 / len(ordered), value) for index, value in enumerate(ordered)]
+    return [((index + 1) * 100 / len(ordered), one) for index, one in enumerate(ordered)]
 
 
 def _checks(checks: Sequence[dict[str, Any]]) -> str:
     rows = [
         f"<tr><td>{escape(one['name'])}<br><small>{escape(one['note'])}</small></td>"
-        f'<td class="n">{one["value"]:g} {one["unit"]}</td><td class="n">{one["budget"]:g}</td>'
+        f'<td class="n">{value(one)[0]}</td><td class="n">{value(one)[1]}</td>'
         f'<td class="{verdict(one)}">{verdict(one)}</td></tr>'
         for one in checks
     ]
@@ -134,14 +158,14 @@ def _lines(lines: Sequence[_Line], *, limit: float) -> str:
 
 
 def _bars(bars: Sequence[tuple[str, float]], unit: str) -> str:
-    most = max((value for _, value in bars), default=1.0) or 1.0
+    most = max((size for _, size in bars), default=1.0) or 1.0
     drawn = []
-    for index, ((name, value), colour) in enumerate(zip(bars, _cycle(len(bars)), strict=True)):
+    for index, ((name, size), colour) in enumerate(zip(bars, _cycle(len(bars)), strict=True)):
         top = index * 34 + 6
-        wide = value / most * (_WIDE - 340)
+        wide = size / most * (_WIDE - 340)
         drawn.append(f'<text x="210" y="{top + 15}" text-anchor="end">{escape(name)}</text>')
         drawn.append(f'<rect x="218" y="{top}" width="{wide:.1f}" height="20" fill="{colour}"/>')
-        drawn.append(f'<text x="{224 + wide:.1f}" y="{top + 15}">{value:.3g} {unit}</text>')
+        drawn.append(f'<text x="{224 + wide:.1f}" y="{top + 15}">{size:.3g} {unit}</text>')
     high = len(bars) * 34 + 8
     return f'<svg viewBox="0 0 {_WIDE} {high}" role="img" font-size="18">{"".join(drawn)}</svg>'
 

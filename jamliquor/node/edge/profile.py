@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -20,6 +21,9 @@ CODE = {
 }
 """Which kind of code does each kind of work."""
 
+OPERATIONS = {"sign": "vrf", "prove": "ring", "compile": "python", "host_call": "python"}
+"""Which kind of work a call with a budget of its own is like; the slowest kind where none fits."""
+
 
 class Range(NamedTuple):
     """An estimate: what is hoped for, and what budgets are judged by."""
@@ -27,12 +31,17 @@ class Range(NamedTuple):
     low: float
     high: float
 
+    def times(self, count: float) -> Range:
+        """So many of them."""
+        return Range(self.low * count, self.high * count)
+
 
 class Profile(NamedTuple):
     """A board.
 
     Attributes:
         cpi: cycles an instruction by kind of code.
+        sync_ms: how much longer each sync of its storage is to take.
         note: where the figures come from.
     """
 
@@ -44,6 +53,8 @@ class Profile(NamedTuple):
     memory_mb: int
     cpi: dict[str, Range]
     note: str
+    sync_ms: int = 0
+    sync_note: str = ""
 
     def factors(self, here: dict[str, float]) -> dict[str, Range]:
         """How many times longer each kind of work takes on the board.
@@ -51,19 +62,24 @@ class Profile(NamedTuple):
         Args:
             here: milliseconds of the yardsticks on this machine.
         """
+        each = self.by_instruction()
         counts = _counted()["instructions"]
-        found = {}
-        for kind, milliseconds in here.items():
-            cpi = self.cpi[CODE[kind]]
-            scale = counts[kind] / (self.clock_mhz * 1e3) / milliseconds
-            found[kind] = Range(cpi.low * scale, cpi.high * scale)
-        return found
+        return {
+            kind: each[kind].times(counts[kind] / milliseconds) for kind, milliseconds in here.items()
+        }
+
+    def by_instruction(self) -> dict[str, Range]:
+        """Milliseconds on the board of one instruction of each kind of work."""
+        return {kind: self.cpi[code].times(1e-3 / self.clock_mhz) for kind, code in CODE.items()}
+
+    def operations(self) -> dict[str, Range]:
+        """Milliseconds on the board of the calls that have a budget, by their instructions."""
+        each, counts = self.by_instruction(), _counted()["operations"]
+        return {name: each[kind].times(counts[name]) for name, kind in OPERATIONS.items()}
 
     def start(self) -> Range:
         """Milliseconds from nothing to the first imported block, by its instructions alone."""
-        scale = _counted()["start"] / (self.clock_mhz * 1e3)
-        cpi = self.cpi[CODE["python"]]
-        return Range(cpi.low * scale, cpi.high * scale)
+        return self.by_instruction()["python"].times(_counted()["start"])
 
 
 def load(name: str, path: Path | None = None) -> Profile:
@@ -80,9 +96,26 @@ def load(name: str, path: Path | None = None) -> Profile:
         fields = {
             key: found[key] for key in ("title", "core", "clock_mhz", "cores", "memory_mb", "note")
         }
-        return Profile(name=name, cpi=cpi, **fields)
+        card = {key: found[key] for key in ("sync_ms", "sync_note") if key in found}
+        return Profile(name=name, cpi=cpi, **fields, **card)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path or name} is no board's profile: {error}") from None
+
+
+def read_counts(path: Path) -> dict[str, Any]:
+    """Instructions of blocks and calls, as ``edge/calibrate.sh blocks`` writes them.
+
+    Raises:
+        ValueError: the file holds none.
+        OSError: it cannot be read.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if found["operations"].keys() == OPERATIONS.keys() and found["made"] and found["chains"]:
+            return found
+        raise KeyError("operations")
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} holds no counts of instructions: {error}") from None
 
 
 def _data() -> Path:
