@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import machine, page
-from benchmarks.compare import compare
 from benchmarks.harness import ROOT, Options
 from benchmarks.names import NAMES
+from jamliquor.node.bench.compare import compare, lines
 
 _RESULTS = ROOT / "benchmarks" / "results"
 _QUICK_RESULTS = ROOT / ".cache" / "benchmarks"
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.add_argument("before", type=Path)
         parser.add_argument("after", type=Path)
         files = parser.parse_args(arguments[1:])
-        print("\n".join(compare(files.before, files.after)))
+        print("\n".join(lines(compare(files.before, files.after))))
         return 0
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",

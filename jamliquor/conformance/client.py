@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from jamliquor.codec import codec
 from jamliquor.conformance import messages
@@ -41,6 +42,13 @@ class RefusedByTarget(InvalidBlock):
     """The target answered a block with an error; its text is the code."""
 
     chapter = "target"
+
+
+class Entries(Protocol):
+    """A state to send."""
+
+    def entries(self) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values; called more than once."""
 
 
 class Client:
@@ -98,7 +106,7 @@ class Client:
         self._socket.close()
 
     def initialize(
-        self, header: Header, stored: StoredState, ancestry: tuple[AncestryItem, ...] = ()
+        self, header: Header, stored: Entries, ancestry: tuple[AncestryItem, ...] = ()
     ) -> bytes:
         """Set a recorded state; returns the root that the target has for it."""
         count, size = messages.entries_size(stored.entries())
