@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 SOURCES := pyproject.toml scripts/setup.sh native/Cargo.toml native/Cargo.lock \
 	$(wildcard native/*/Cargo.toml native/*/build.rs native/*/src/*.rs native/*/src/*/*.rs native/*/data/*)
 
-.PHONY: help setup demo test check bench fuzz wheel edge-test clean
+.PHONY: help setup demo test check bench fuzz wheel wheels edge-test clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ fuzz: $(STAMP) ## Fuzz every target, SECONDS=60 each, guided by coverage.
 wheel: $(STAMP) ## Build a wheel and an sdist into dist/.
 	. scripts/rust.sh && $(VENV)/maturin build --release --out dist
 	. scripts/rust.sh && $(VENV)/maturin sdist --out dist
+
+wheels: $(STAMP) ## Build wheels for x86-64 and aarch64, glibc and musl, into dist/.
+	scripts/wheels.sh
 
 edge-test: $(STAMP) ## Build the aarch64 wheel and prove it in an arm64 Debian under qemu-user.
 	edge/arm64.sh all

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    _AnyType = click.ParamType[Any]
+    _IntType = click.ParamType[int]
+else:
+    # Only newer versions of click take a type here.
+    _AnyType = _IntType = click.ParamType
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -67,7 +74,7 @@ def slots_options(function: _Function) -> _Function:
     return function
 
 
-class Finality(click.ParamType[Any]):
+class Finality(_AnyType):
     """``manual`` or ``depth:N``."""
 
     name = "manual|depth:N"
@@ -82,7 +89,7 @@ class Finality(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
-class Octets(click.ParamType[int]):
+class Octets(_IntType):
     """A size such as ``800M`` or ``1Gi``."""
 
     name = "SIZE"
