@@ -228,7 +228,7 @@ def _large(job: Job) -> dict[str, Any]:
         place, file = str(scratch / "node"), scratch / "state.jamsnap"
         subprocess.run([*_OWN, own, "fill", place, str(job.entries)], check=True)
         blocks = ["import", place, str(_LARGE_BLOCKS)]
-        steps = {"import of blocks": _limited(blocks, LARGE_MB, start=[*_OWN, own])}
+        steps = {"import of empty blocks": _limited(blocks, LARGE_MB, start=[*_OWN, own])}
         wanted = {
             "snapshot create": ["create", place, str(file), "--json"],
             "snapshot verify": ["verify", str(file), "--json"],
