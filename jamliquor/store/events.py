@@ -18,15 +18,15 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
-from jamliquor.chain.events import Event, Listed, encode_event
+from jamliquor.chain.events import ENCODERS, Event, Listed
 from jamliquor.errors import StoreError, StoreFull
 from jamliquor.store.segments import (
+    FRAME,
     HEAD,
-    STAMP,
     Entry,
     encode_head,
-    frame,
     read_segment,
     scan,
     segment_entries,
@@ -42,13 +42,11 @@ DEFAULT_SEGMENT: Final = 1 << 20
 _MAX_BUFFERED: Final = 256 << 10
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+# Bound once: every event of every block passes here.
+_pack_head: Final = FRAME.pack
+
 Clock = Callable[[], int]
 Write = Callable[[int, bytes], int]
-
-
-def microseconds() -> int:
-    """Microseconds since 1970 by the clock of this machine."""
-    return time.time_ns() // 1000
 
 
 class EventLog:
@@ -61,7 +59,7 @@ class EventLog:
         folder: made if it does not exist.
         budget: octets that all segments may have together; the one being written always stays.
         segment_octets: size after which a new segment begins.
-        clock: gives the time of an event in microseconds.
+        clock: gives the time of an event in nanoseconds since 1970.
         write: as :func:`os.write`; tests pass one that fails.
 
     Attributes:
@@ -78,7 +76,7 @@ class EventLog:
         *,
         budget: int = DEFAULT_BUDGET,
         segment_octets: int = DEFAULT_SEGMENT,
-        clock: Clock = microseconds,
+        clock: Clock = time.time_ns,
         write: Write = os.write,
     ) -> None:
         self._folder = folder
@@ -112,19 +110,28 @@ class EventLog:
         Raises:
             StoreError, StoreFull: as :meth:`flush`, which too many unwritten events make happen.
         """
+        kind, version, encode = ENCODERS[type(event)]
         sequence = self._next
-        octets = frame(STAMP.pack(sequence, self._clock()) + encode_event(event))
-        if self._buffered + len(octets) > _MAX_BUFFERED and self._buffer:
+        payload = encode((sequence, self._clock() // 1000, kind, version, *event))
+        size = len(payload)
+        if self._buffered + size > _MAX_BUFFERED and self._buffer:
             self.flush()
-        self._buffer.append(octets)
-        self._buffered += len(octets)
+        self._buffer += (_pack_head(size, crc32(payload)), payload)
+        self._buffered += size
         self._next = sequence + 1
         return sequence
 
-    @property
-    def segment_is_full(self) -> bool:
-        """Whether :meth:`begin_segment` is due."""
-        return self._size + self._buffered >= self._segment_octets
+    def commit(self, *, durable: bool) -> bool:
+        """Write everything, and sync it if it must last; whether :meth:`begin_segment` is due.
+
+        Raises:
+            StoreFull, StoreError: as for :meth:`flush`.
+        """
+        if durable:
+            self.sync()
+        elif self._buffer:
+            self.flush()
+        return self._size >= self._segment_octets
 
     def flush(self) -> None:
         """Hand everything to the operating system.
