@@ -61,6 +61,7 @@ class RecentStates:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._slots: dict[bytes, int] = {}
 
     def get(self, header_hash: bytes) -> State | None:
         """The state after a block, if it is still kept."""
@@ -73,11 +74,12 @@ class RecentStates:
         """Keep a state; the one used longest ago goes if there are too many."""
         self._states[header_hash] = state
         self._states.move_to_end(header_hash)
+        self._slots[header_hash] = state.component(keys.TIME)
         if len(self._states) <= self._limit:
             return None
-        self._states.popitem(last=False)
-        oldest: int = min(kept.component(keys.TIME) for kept in self._states.values())
-        return oldest
+        gone, _ = self._states.popitem(last=False)
+        del self._slots[gone]
+        return min(self._slots.values())
 
 
 class Importer:

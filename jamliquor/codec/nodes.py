@@ -97,7 +97,7 @@ class CompactNode(Node):
         emit_natural(out, target, path)
 
     def encode(self, out: Emitter, value: str) -> str:
-        return f"encode_natural({value})"
+        return f"(one_octet({value}) or encode_natural({value}))"
 
 
 def emit_natural(out: Emitter, target: str, path: str) -> None:

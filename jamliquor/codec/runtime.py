@@ -42,7 +42,7 @@ _EXTRA_OCTETS = tuple(
     next((bit for bit in range(8) if not octet & (0x80 >> bit)), 8) for octet in range(256)
 )
 
-_ONE_OCTET = tuple(bytes((value,)) for value in range(128))
+_ONE_OCTET = {value: bytes((value,)) for value in range(128)}
 
 
 def encode_natural(value: int) -> bytes:
@@ -119,6 +119,7 @@ NAMES: dict[str, Any] = {
     "exact": exact,
     "exact_bits": exact_bits,
     "new": tuple.__new__,
+    "one_octet": _ONE_OCTET.get,
     "no_case": no_case,
     "refuse": Refusal,
     "wrong_size": wrong_size,

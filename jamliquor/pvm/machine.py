@@ -58,6 +58,14 @@ class Machine(Protocol):
     def set_register(self, index: int, value: int) -> None:
         """Set one register to a natural below 2^64."""
 
+    def take_call(self, cost: int) -> tuple[int, int, list[int]]:
+        """Charge for the host call that ended the run.
+
+        Returns:
+            The gas left, which may be negative, the call's number, and the registers in a list that
+            may hold more behind them.
+        """
+
     def set_registers(self, *pairs: tuple[int, int]) -> None:
         """Set some registers, each given as (index, value)."""
 
@@ -103,6 +111,9 @@ class Machine(Protocol):
         Raises:
             HostError: this host's memory or quota is exhausted, or does not do for ``length``.
         """
+
+    def hash(self, prefix: bytes, address: int, length: int) -> bytes | None:
+        """Blake2b-256 of a prefix with octets of memory behind it; otherwise as :meth:`read`."""
 
     def write(self, address: int, data: bytes) -> bool:
         """Write to memory; false, and nothing written, if any octet is not writable.

@@ -58,8 +58,8 @@ class SignatureChecks:
 
         Args:
             parallel: whether there is a core to spare.
-            seal_first: verify the author's two signatures before returning, so that nobody but the
-                slot's validator can make this machine run guests.
+            seal_first: verify the seal, which is the first Bandersnatch signature demanded, before
+                returning, so that nobody but the slot's validator can make this machine run guests.
 
         Raises:
             InvalidBlock: as :meth:`join`.
@@ -68,8 +68,9 @@ class SignatureChecks:
             self.verify()
             return
         if seal_first:
-            self._verify_vrf()
-            self._vrf = []
+            seal, self._vrf = self._vrf[:1], self._vrf[1:]
+            error, self._vrf_errors = self._vrf_errors[:1], self._vrf_errors[1:]
+            _verify_vrf(seal, error)
         self._begin(with_ring=bool(self._ring))
         if self._ring:
             self._verify_plain()
@@ -102,15 +103,8 @@ class SignatureChecks:
             except BadSignature as bad:
                 raise self._ring_errors[group][bad.index] from None
 
-    def _verify_vrf(self) -> None:
-        try:
-            if self._vrf:
-                bandersnatch.verify_many(self._vrf)
-        except BadSignature as bad:
-            raise self._vrf_errors[bad.index] from None
-
     def _verify_plain(self) -> None:
-        self._verify_vrf()
+        _verify_vrf(self._vrf, self._vrf_errors)
         try:
             if self._ed25519:
                 ed25519.verify_batch(self._ed25519)
@@ -139,3 +133,11 @@ class SignatureChecks:
         if errors:
             checks.start()
             self._background = checks, errors
+
+
+def _verify_vrf(items: list[tuple[bytes, bytes, bytes, bytes]], errors: list[InvalidBlock]) -> None:
+    try:
+        if items:
+            bandersnatch.verify_many(items)
+    except BadSignature as bad:
+        raise errors[bad.index] from None

@@ -257,7 +257,8 @@ def _accumulation(
         privileges=component(keys.PRIVILEGES),
         staging=component(keys.STAGING_VALIDATORS),
         authorization_queues=component(keys.AUTHORIZATION_QUEUES),
-        get=step.prior.get,
+        get=step.prior.trie.get,
+        has=step.prior.trie.__contains__,
         trace=step.observe,
         lap=step.laps,
     )

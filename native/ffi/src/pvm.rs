@@ -326,6 +326,38 @@ pub unsafe extern "C" fn jam_pvm_machine_read(
     }
 }
 
+/// Writes the Blake2b-256 hash of `prefix` with `len` bytes of guest memory behind it to `out`, if
+/// all of them can be read; else `JAM_PVM_INACCESSIBLE`.
+///
+/// # Safety
+/// `machine` must be live, `prefix` readable for `prefix_len` bytes, `out` writable for 32.
+#[no_mangle]
+pub unsafe extern "C" fn jam_pvm_machine_hash(
+    machine: *mut JamPvmMachine,
+    prefix: *const u8,
+    prefix_len: usize,
+    address: u64,
+    len: usize,
+    out: *mut u8,
+) -> i32 {
+    // SAFETY: passed on from this function's own contract.
+    unsafe {
+        let prefix = bytes(prefix, prefix_len);
+        let out = bytes_mut(out, 32);
+        with_machine(machine, |control| {
+            // Before anything is allocated: a guest may name any length.
+            if !control.is_readable(address, len as u64) {
+                return Ok(JAM_PVM_INACCESSIBLE);
+            }
+            let mut hashed = prefix?.to_vec();
+            hashed.resize(prefix_len + len, 0);
+            control.read(address, &mut hashed[prefix_len..])?;
+            out?.copy_from_slice(&jamliquor_trie::blake2b(&hashed));
+            Ok(JAM_OK)
+        })
+    }
+}
+
 /// Copies `data` to guest memory if all of the range can be written, or, with `force`, if it lies
 /// inside the address space; else writes nothing and returns `JAM_PVM_INACCESSIBLE`.
 ///

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import HostError
 from jamliquor.pvm.assembler import assemble
 from jamliquor.pvm.engine import Access, Engine, ExitReason, NativeEngine, Segment
@@ -55,6 +56,25 @@ def test_a_host_call_is_served_and_the_run_continues(engine: Engine) -> None:
     assert machine.run() is ExitReason.HOST_CALL
     assert machine.run() is ExitReason.PANIC
     assert (machine.pc, machine.next_pc) == (8, 0)
+
+
+def test_a_call_is_taken_at_once_and_leaves_a_debt_if_gas_is_short(engine: Engine) -> None:
+    program = compiled(engine, assemble("ecalli 300\n trap"))
+    machine = engine.machine(program, gas=10, registers=range(13))
+    assert machine.run() is ExitReason.HOST_CALL
+    left, number, registers = machine.take_call(10)
+    assert (left, number, registers[:13]) == (-1, 300, list(range(13))) and machine.gas == -1
+
+
+def test_a_hash_of_memory(engine: Engine) -> None:
+    program = compiled(engine, assemble("trap"))
+    data = bytes(range(256)) * 32
+    machine = engine.machine(program, gas=1, memory=[Segment(HEAP, len(data), Access.READ, data)])
+    for length in (0, 1, 5000, len(data)):
+        assert machine.hash(b"before", HEAP, length) == blake2b(b"before" + data[:length])
+    assert machine.hash(b"", HEAP, len(data) + 1) is None
+    assert machine.hash(b"", HEAP - 1, 5) is None and machine.hash(b"", (1 << 32) - 2, 5) is None
+    assert machine.hash(b"", 1 << 40, 0) == blake2b(b"")
 
 
 def test_a_host_call_may_be_the_last_instruction(engine: Engine) -> None:

@@ -82,10 +82,17 @@ def test_nothing_is_left_to_a_thread_without_a_core_for_it() -> None:
 
 @pytest.mark.parametrize("with_ring", [False, True])
 def test_the_seal_is_judged_before_guests_run(*, with_ring: bool) -> None:
+    checks = SignatureChecks()
+    seal = VRF_KEYS[0].sign(b"context", b"header")
+    checks.vrf(RING[0], b"context", b"another header", seal, HeaderError("seal"))
+    checks.vrf(RING[0], b"context", b"header", seal, HeaderError("entropy"))
+    if with_ring:
+        checks.ring(ROOT, 6, b"ticket", PROOF, HeaderError("ring"))
     with pytest.raises(HeaderError) as refused:
-        demanded({"vrf"}, with_ring=with_ring).start(parallel=True, seal_first=True)
-    assert refused.value.code == "vrf_1"
-    for bad, expected in ((set(), None), ({"ed25519"}, "ed25519_1"), ({"ring"}, "ring_1")):
+        checks.start(parallel=True, seal_first=True)
+    assert refused.value.code == "seal"
+    cases = (set(), None), ({"vrf"}, "vrf_1"), ({"ed25519"}, "ed25519_1"), ({"ring"}, "ring_1")
+    for bad, expected in (*cases, (set(KINDS), "vrf_1")):
         checks = demanded(bad, with_ring=True)
         code = None
         try:
