@@ -124,9 +124,10 @@ class SignatureChecks:
                     raise self._ring_errors[group][0] from None
                 errors.append(self._ring_errors[group])
         else:
-            if self._vrf:
-                checks.add_vrf(self._vrf)
-                errors.append(self._vrf_errors)
+            # One by one, so that the caller who comes to join can take the one that is not begun.
+            for item, error in zip(self._vrf, self._vrf_errors, strict=True):
+                checks.add_vrf([item])
+                errors.append([error])
             if self._ed25519:
                 checks.add_ed25519(self._ed25519)
                 errors.append(self._ed25519_errors)
