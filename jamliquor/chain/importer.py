@@ -171,7 +171,7 @@ class Importer:
         if isinstance(block, bytes):
             block = codec(Block, self.params).decode(block)
         if self._laps is not None:
-            self._laps("decode block")
+            self._laps.mark("decode block")
         return self.judge(block, encode_header(self.params, block.header), now=now)
 
     def judge(self, block: Block, encoded: EncodedHeader, *, now: int | None = None) -> Imported:
@@ -187,7 +187,7 @@ class Importer:
         self._ancestry.add(encoded.hash, header.slot, header.parent)
         self._keep(encoded.hash, posterior)
         if self._laps is not None:
-            self._laps("keep the state")
+            self._laps.mark("store")
         return Imported(
             encoded.hash,
             header.slot,

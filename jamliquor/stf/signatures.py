@@ -14,7 +14,11 @@ from jamliquor.errors import InvalidBlock
 
 
 class SignatureChecks:
-    """What has to be verified for one block, with the error that each failure means."""
+    """What has to be verified for one block, with the error that each failure means.
+
+    An error is taken out of its list when it is raised: else it and its frames, with the states in
+    them, would hold each other until the collector comes.
+    """
 
     def __init__(self) -> None:
         self._ed25519: list[tuple[bytes, bytes, bytes]] = []
@@ -88,7 +92,7 @@ class SignatureChecks:
         bad = checks.join()
         if bad is not None:
             batch, position = bad
-            raise errors[batch][position]
+            raise errors[batch].pop(position)
 
     def verify(self) -> None:
         """Verify everything that was demanded.
@@ -101,7 +105,7 @@ class SignatureChecks:
             try:
                 ring.verify_batch(*group, items)
             except BadSignature as bad:
-                raise self._ring_errors[group][bad.index] from None
+                raise self._ring_errors[group].pop(bad.index) from None
 
     def _verify_plain(self) -> None:
         _verify_vrf(self._vrf, self._vrf_errors)
@@ -109,7 +113,7 @@ class SignatureChecks:
             if self._ed25519:
                 ed25519.verify_batch(self._ed25519)
         except BadSignature as bad:
-            raise self._ed25519_errors[bad.index] from None
+            raise self._ed25519_errors.pop(bad.index) from None
 
     def _begin(self, *, with_ring: bool) -> None:
         checks = background.Checks()
@@ -121,7 +125,7 @@ class SignatureChecks:
                 except BadSignature:
                     # What holds before it in the order of verification is judged first.
                     self._verify_plain()
-                    raise self._ring_errors[group][0] from None
+                    raise self._ring_errors[group].pop(0) from None
                 errors.append(self._ring_errors[group])
         else:
             # One by one, so that the caller who comes to join can take the one that is not begun.
@@ -141,4 +145,4 @@ def _verify_vrf(items: list[tuple[bytes, bytes, bytes, bytes]], errors: list[Inv
         if items:
             bandersnatch.verify_many(items)
     except BadSignature as bad:
-        raise errors[bad.index] from None
+        raise errors.pop(bad.index) from None
