@@ -15,7 +15,7 @@ import click
 from jamliquor.chain.queue import Held
 from jamliquor.cli.chain import params_of
 from jamliquor.cli.exits import ExitCode
-from jamliquor.cli.machine import peak_rss
+from jamliquor.cli.machine import peak_rss, settle
 from jamliquor.cli.profile import profile_lines, profile_record
 from jamliquor.cli.version import version
 from jamliquor.conformance.bad_input import BadInput
@@ -94,6 +94,7 @@ class DatabaseSession:
         self._restore()
         first = self._first_source()
         self._open(None if first is None else first.genesis)
+        settle()
         reason = "failed"
         try:
             self._import(first)
