@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sized
+from collections.abc import Collection, Sized
 from typing import Any
 
 
@@ -69,6 +69,13 @@ def exact(value: bytes, size: int) -> bytes:
     return value
 
 
+def same_size(values: Collection[bytes], size: int) -> bytes:
+    """Octet strings of one size without anything between; raises ValueError if one has another."""
+    if not frozenset((size,)).issuperset(map(len, values)):
+        raise ValueError(f"octet strings of other sizes where {size} octets belong")
+    return b"".join(values)
+
+
 def exact_bits(value: bytes, count: int) -> bytes:
     """``value`` if it packs ``count`` bits with zero padding; raises ValueError otherwise."""
     exact(value, (count + 7) // 8)
@@ -122,5 +129,6 @@ NAMES: dict[str, Any] = {
     "one_octet": _ONE_OCTET.get,
     "no_case": no_case,
     "refuse": Refusal,
+    "same_size": same_size,
     "wrong_size": wrong_size,
 }

@@ -395,8 +395,7 @@ class _NativeMachine:
     def registers(self, values: Sequence[int]) -> None:
         if len(values) != REGISTERS:
             raise ValueError("a machine has 13 registers")
-        for index, value in enumerate(values):
-            self._words[index] = value
+        self._words[0:REGISTERS] = values
 
     def get_registers(self) -> list[int]:
         registers: list[int] = ffi.unpack(self._words, REGISTERS)
