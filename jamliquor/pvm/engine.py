@@ -379,10 +379,13 @@ _FRESH = (1 << 64) - 1
 class _NativeMachine:
     """See :class:`Machine`. Registers, gas and exits are read from memory shared with the core."""
 
-    __slots__ = ("_handle", "_signed", "_words")
+    __slots__ = ("_handle", "_scratch", "_shown", "_signed", "_words")
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
+        # What small pieces of memory are copied to; one thread at a time uses a machine.
+        self._scratch = _new_bytes(_PROBE)
+        self._shown = ffi.buffer(self._scratch)
         block = lib.jam_pvm_machine_state(handle)
         self._words = ffi.cast("uint64_t *", block)
         self._signed = ffi.cast("int64_t *", block)
@@ -462,7 +465,12 @@ class _NativeMachine:
     def read(self, address: int, length: int) -> bytes | None:
         if not length:
             return b""
-        if length > _PROBE and not self.is_readable(address, length):
+        if length <= _PROBE:
+            if check(lib.jam_pvm_machine_read(self._handle, address, self._scratch, length)):
+                return None
+            octets: bytes = self._shown[:length]
+            return octets
+        if not self.is_readable(address, length):
             # A guest may ask for more than this host could allocate.
             return None
         if length > MAX_READ:
@@ -476,10 +484,11 @@ class _NativeMachine:
         if length > _PROBE:
             data = self.read(address, length)
             return None if data is None else hashlib.blake2b(prefix + data, digest_size=32).digest()
-        out = _new_bytes(32)
+        out = self._scratch
         if check(lib.jam_pvm_machine_hash(self._handle, prefix, len(prefix), address, length, out)):
             return None
-        return bytes(ffi.buffer(out, 32))
+        digest: bytes = self._shown[:32]
+        return digest
 
     def write(self, address: int, data: bytes) -> bool:
         return not check(lib.jam_pvm_machine_write(self._handle, address, data, len(data), False))
