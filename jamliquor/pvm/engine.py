@@ -462,6 +462,13 @@ class _NativeMachine:
         reason: ExitReason = _EXITS[code]
         return reason
 
+    def run_offering(self, offered: int, cost: int, answer: int) -> ExitReason:
+        code = lib.jam_pvm_machine_run_offering(self._handle, offered, cost, answer)
+        if code < 0:
+            check(code)
+        reason: ExitReason = _EXITS[code]
+        return reason
+
     def read(self, address: int, length: int) -> bytes | None:
         if not length:
             return b""

@@ -295,8 +295,12 @@ def run_host_calls(
     Returns:
         None if the guest halted, or why it failed. A page fault counts as a panic.
     """
+    offered = sum(1 << number for number in calls)
     while True:
-        reason = machine.run()
+        if observer is None:
+            reason = machine.run_offering(offered, _HOST_CALL_GAS, WHAT)
+        else:
+            reason = machine.run()
         if lap is not None:
             lap("guest instructions")
         if reason is not ExitReason.HOST_CALL:

@@ -103,6 +103,19 @@ class Machine(Protocol):
             HostError: this host's memory or quota is exhausted; says nothing about the guest.
         """
 
+    def run_offering(self, offered: int, cost: int, answer: int) -> ExitReason:
+        """Run, going on behind host calls that are not offered.
+
+        Args:
+            offered: the numbers below 64 that are, as bits.
+            cost: gas that every other call takes; one that the gas does not suffice for ends the
+                run, not charged yet.
+            answer: what register 7 holds after it.
+
+        Raises:
+            HostError: as :meth:`run`.
+        """
+
     def read(self, address: int, length: int) -> bytes | None:
         """Octets of memory, or None if any of them is not readable.
 

@@ -199,6 +199,15 @@ class _ReferenceMachine:
             except _Exit as exit_:
                 return self._finish(exit_)
 
+    def run_offering(self, offered: int, cost: int, answer: int) -> ExitReason:
+        while True:
+            reason = self.run()
+            known = self.exit_argument < 64 and offered >> self.exit_argument & 1
+            if reason is not ExitReason.HOST_CALL or known or self.gas < cost:
+                return reason
+            self.gas -= cost
+            self.set_register(7, answer)
+
     def _finish(self, exit_: _Exit) -> ExitReason:
         self.exit_argument = exit_.argument
         if exit_.reason is ExitReason.HOST_CALL:

@@ -50,6 +50,15 @@ class ScriptedMachine:
             self.set_register(7 + index, value)
         return ExitReason.HOST_CALL
 
+    def run_offering(self, offered: int, cost: int, answer: int) -> ExitReason:
+        while True:
+            reason = self.run()
+            known = self.exit_argument < 64 and offered >> self.exit_argument & 1
+            if reason is not ExitReason.HOST_CALL or known or self.gas < cost:
+                return reason
+            self.gas -= cost
+            self.set_register(7, answer)
+
     def take_call(self, cost: int) -> tuple[int, int, list[int]]:
         self.gas -= cost
         return self.gas, self.exit_argument, list(self.registers)

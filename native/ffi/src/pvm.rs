@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use jamliquor_pvm::{
-    Access, Control, Engine, HostFailure, Limits, PooledMachine, Program, RunState, MAX_DECODED,
+    Access, Control, Engine, ExitReason, HostFailure, Limits, PooledMachine, Program, RunState,
+    MAX_DECODED,
 };
 
 use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_HOST, JAM_OK};
@@ -284,6 +285,33 @@ pub unsafe extern "C" fn jam_pvm_machine_free(machine: *mut JamPvmMachine) {
 pub unsafe extern "C" fn jam_pvm_machine_run(machine: *mut JamPvmMachine) -> i32 {
     // SAFETY: passed on from this function's own contract.
     unsafe { with_machine(machine, |control| Ok(control.run()? as i32)) }
+}
+
+/// Runs as `jam_pvm_machine_run`, but goes on behind host calls whose number's bit in `offered` is
+/// not set: each takes `cost` gas and leaves `answer` in register 7. One that the gas does not
+/// suffice for ends the run, not charged yet.
+///
+/// # Safety
+/// `machine` must be live.
+#[no_mangle]
+pub unsafe extern "C" fn jam_pvm_machine_run_offering(
+    machine: *mut JamPvmMachine,
+    offered: u64,
+    cost: i64,
+    answer: u64,
+) -> i32 {
+    let run = |control: &mut dyn Control| loop {
+        let reason = control.run()?;
+        let state = control.state();
+        let known = state.argument < 64 && offered >> state.argument & 1 == 1;
+        if reason != ExitReason::HostCall || known || state.gas < cost {
+            return Ok(reason as i32);
+        }
+        state.gas -= cost;
+        state.registers[7] = answer;
+    };
+    // SAFETY: passed on from this function's own contract.
+    unsafe { with_machine(machine, run) }
 }
 
 /// Whether a range can be read (`writable` false) or written; else `JAM_PVM_INACCESSIBLE`.

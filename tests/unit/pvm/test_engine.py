@@ -66,6 +66,23 @@ def test_a_call_is_taken_at_once_and_leaves_a_debt_if_gas_is_short(engine: Engin
     assert (left, number, registers[:13]) == (-1, 300, list(range(13))) and machine.gas == -1
 
 
+def test_calls_that_are_not_offered_are_answered_on_the_way(engine: Engine) -> None:
+    text = "ecalli 100\n ecalli 3\n ecalli -1\n ecalli 2\n ecalli 5\n trap"
+    program = compiled(engine, assemble(text))
+    machine = engine.machine(program, gas=48)
+    assert machine.run_offering(0b1100, 10, 77) is ExitReason.HOST_CALL
+    assert (machine.exit_argument, machine.get_register(7), machine.gas) == (3, 77, 36)
+    machine.set_register(7, 0)
+    assert machine.run_offering(0b1100, 10, 77) is ExitReason.HOST_CALL
+    assert (machine.exit_argument, machine.get_register(7), machine.gas) == (2, 77, 24)
+    # What cannot be paid ends the run, and whoever serves calls says what that means.
+    machine.gas = 10
+    assert machine.run_offering(0b1100, 10, 77) is ExitReason.HOST_CALL
+    assert (machine.exit_argument, machine.gas) == (5, 9)
+    assert engine.machine(program, gas=1).run_offering(0, 10, 77) is ExitReason.HOST_CALL
+    assert machine.run_offering(0b1100, 10, 77) is ExitReason.PANIC
+
+
 def test_a_hash_of_memory(engine: Engine) -> None:
     program = compiled(engine, assemble("trap"))
     data = bytes(range(256)) * 32
