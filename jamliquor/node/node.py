@@ -191,8 +191,9 @@ class Node:
         arrived = _Arrived(block, encoded, octets, source, spent)
         if self._recorder.on:
             header = block.header
-            self._recorder.tell(
-                events.Received(encoded.hash, header.parent, header.slot, len(octets), source.encode())
+            self._recorder.tell_fields(
+                events.Received,
+                (encoded.hash, header.parent, header.slot, len(octets), source.encode()),
             )
         outcomes = self._place(arrived, now)
         self._commit()
@@ -335,8 +336,9 @@ class Node:
         self._best.recompute()
         self._importer.forget(self.tree.root.slot)
         if self._recorder.on:
-            self._recorder.tell(
-                events.Finalised(block_hash, self.tree.root.slot, len(plan.settled), len(dropped))
+            self._recorder.tell_fields(
+                events.Finalised,
+                (block_hash, self.tree.root.slot, len(plan.settled), len(dropped)),
             )
             if dropped:
                 self._recorder.tell(events.BranchesPruned(tuple(dropped)))
@@ -409,8 +411,9 @@ class Node:
         old = self.head
         new = self._best.added(self.tree.add(record))
         if self._recorder.on:
-            self._recorder.tell(
-                events.Imported(
+            self._recorder.tell_fields(
+                events.Imported,
+                (
                     record.hash,
                     record.parent,
                     record.state_root,
@@ -420,7 +423,7 @@ class Node:
                     arrived.decode_us,
                     (judged - begun) // 1000,
                     (stored - judged) // 1000,
-                )
+                ),
             )
             if old not in (new, record.parent):
                 self._reorganised(old, new)

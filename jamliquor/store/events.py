@@ -15,7 +15,7 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -110,9 +110,14 @@ class EventLog:
         Raises:
             StoreError, StoreFull: as :meth:`flush`, which too many unwritten events make happen.
         """
-        kind, version, encode = ENCODERS[type(event)]
+        return self.append_fields(type(event), event)
+
+    def append_fields(self, layout: type[Event], fields: Sequence[object]) -> int:
+        """As :meth:`append` of an event that nobody else needs, so that none is made: its class, and
+        its fields in their order."""
+        kind, version, encode = ENCODERS[layout]
         sequence = self._next
-        payload = encode((sequence, self._clock() // 1000, kind, version, *event))
+        payload = encode((sequence, self._clock() // 1000, kind, version, *fields))
         size = len(payload)
         if self._buffered + size > _MAX_BUFFERED and self._buffer:
             self.flush()
@@ -140,10 +145,21 @@ class EventLog:
             StoreFull: no room; nothing is lost, and the file ends with a whole event.
             StoreError: the file cannot be written, likewise.
         """
-        if self._buffer:
-            self._write(b"".join(self._buffer))
-            self._buffer.clear()
-            self._buffered = 0
+        if not self._buffer:
+            return
+        octets = b"".join(self._buffer)
+        done = 0
+        try:
+            while done < len(octets):
+                done += self._write_octets(self._file, octets[done:])
+        except OSError as error:
+            if done:
+                os.ftruncate(self._file, self._size)
+            raise self._failure("written", error) from None
+        self._size += len(octets)
+        self._synced = False
+        self._buffer.clear()
+        self._buffered = 0
 
     def sync(self) -> None:
         """Flush, and wait until it is on the disk.
@@ -250,19 +266,6 @@ class EventLog:
             raise
         self._synced = False
         return file
-
-    def _write(self, octets: bytes) -> None:
-        """Write all of it, or leave the file as it was."""
-        done = 0
-        try:
-            while done < len(octets):
-                done += self._write_octets(self._file, octets[done:])
-        except OSError as error:
-            if done:
-                os.ftruncate(self._file, self._size)
-            raise self._failure("written", error) from None
-        self._size += len(octets)
-        self._synced = False
 
     def _retain(self) -> None:
         files = segment_files(self._folder)

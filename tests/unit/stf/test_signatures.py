@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from jamliquor.crypto import bandersnatch, ed25519, ring
@@ -111,3 +114,17 @@ def test_a_commitment_to_nothing_is_judged_in_its_turn(
     checks = demanded(bad, with_ring=False)
     checks.ring(b"\xff" * 144, 6, b"ticket", PROOF, HeaderError("no_ring"))
     assert run(checks, parallel=parallel) == expected
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_raised_error_and_its_frames_do_not_hold_each_other(kind: str, parallel: bool) -> None:
+    gc.disable()
+    try:
+        checks = demanded({kind})
+        gone = weakref.ref(checks)
+        assert run(checks, parallel=parallel) == f"{kind}_1"
+        del checks
+        assert gone() is None
+    finally:
+        gc.enable()
