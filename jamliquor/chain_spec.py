@@ -59,7 +59,11 @@ _MAY_BE_ZERO = frozenset(
 
 def encode_params(params: ChainParams) -> bytes:
     """The parameters as ``fetch`` gives them to services: 134 octets (appendix B, kind 0)."""
-    return b"".join(getattr(params, name).to_bytes(octets, "little") for name, octets in LAYOUT)
+    encoded: bytes | None = params.codecs.get(encode_params)
+    if encoded is None:
+        encoded = b"".join(getattr(params, name).to_bytes(octets, "little") for name, octets in LAYOUT)
+        params.codecs[encode_params] = encoded
+    return encoded
 
 
 def decode_params(data: bytes, name: str) -> ChainParams:

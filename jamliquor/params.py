@@ -54,7 +54,8 @@ class ChainParams:
     min_public_service: int = 1 << 16  # S
     segment_size: int = 4_104  # W_G
 
-    # Codecs compiled for these parameters, by type: bounded by the number of types in the program.
+    # Codecs compiled for these parameters, by type, and what else is made of them once: bounded by the
+    # number of types in the program.
     codecs: dict[Any, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False, hash=False
     )

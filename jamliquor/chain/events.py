@@ -7,6 +7,7 @@ new version beside the old one, so that old logs stay readable. Texts are UTF-8 
 from __future__ import annotations
 
 import enum
+import typing
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -349,11 +350,27 @@ _LAYOUTS: Final[dict[tuple[int, int], type[Any]]] = {
 }
 """The layout of each kind and version. No layout depends on chain parameters."""
 
-_Encoder = Callable[[Any], bytes]
+Encoder = Callable[[tuple[Any, ...]], bytes]
 
-_ENCODERS: Final[dict[type[Any], tuple[bytes, _Encoder]]] = {
-    layout: (bytes(number), codec(layout, FULL).encode) for number, layout in _LAYOUTS.items()
+
+def _stamped_encoder(layout: type[Any]) -> Encoder:
+    """Encodes number, time, kind, version and the fields, those of known size in one piece."""
+    hints = typing.get_type_hints(layout, include_extras=True)
+    head = [("sequence", U64), ("micros", U64), ("kind", U8), ("version", U8)]
+    make_record: Any = NamedTuple
+    encode: Encoder = codec(make_record("Stamped", [*head, *hints.items()]), FULL).encode
+    return encode
+
+
+ENCODERS: Final[dict[type[Any], tuple[int, int, Encoder]]] = {
+    layout: (int(kind), version, _stamped_encoder(layout))
+    for (kind, version), layout in _LAYOUTS.items()
 }
+"""Kind, version and encoder of each class.
+
+An encoder makes the event as the log has it from a tuple of its number, microseconds since 1970
+(8 octets each), kind, version, and its fields.
+"""
 
 NAMES: Final[dict[type[Any], str]] = {
     layout: Kind(kind).name.lower() for (kind, _), layout in _LAYOUTS.items()
@@ -362,9 +379,9 @@ NAMES: Final[dict[type[Any], str]] = {
 
 
 def encode_event(event: Event) -> bytes:
-    """Kind, version, then the fields."""
-    head, encode = _ENCODERS[type(event)]
-    return head + encode(event)
+    """Kind, version, then the fields: what :func:`decode_event` reads."""
+    kind, version, encode = ENCODERS[type(event)]
+    return encode((0, 0, kind, version, *event))[16:]
 
 
 def decode_event(data: bytes, offset: int = 0) -> Event | None:

@@ -61,6 +61,7 @@ class RecentStates:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._slots: dict[bytes, int] = {}
 
     def get(self, header_hash: bytes) -> State | None:
         """The state after a block, if it is still kept."""
@@ -73,11 +74,12 @@ class RecentStates:
         """Keep a state; the one used longest ago goes if there are too many."""
         self._states[header_hash] = state
         self._states.move_to_end(header_hash)
+        self._slots[header_hash] = state.component(keys.TIME)
         if len(self._states) <= self._limit:
             return None
-        self._states.popitem(last=False)
-        oldest: int = min(kept.component(keys.TIME) for kept in self._states.values())
-        return oldest
+        gone, _ = self._states.popitem(last=False)
+        del self._slots[gone]
+        return min(self._slots.values())
 
 
 class Importer:
@@ -169,7 +171,7 @@ class Importer:
         if isinstance(block, bytes):
             block = codec(Block, self.params).decode(block)
         if self._laps is not None:
-            self._laps("decode block")
+            self._laps.mark("decode block")
         return self.judge(block, encode_header(self.params, block.header), now=now)
 
     def judge(self, block: Block, encoded: EncodedHeader, *, now: int | None = None) -> Imported:
@@ -185,7 +187,7 @@ class Importer:
         self._ancestry.add(encoded.hash, header.slot, header.parent)
         self._keep(encoded.hash, posterior)
         if self._laps is not None:
-            self._laps("keep the state")
+            self._laps.mark("store")
         return Imported(
             encoded.hash,
             header.slot,

@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from jamliquor.cli.chain import params_of
+from jamliquor.cli.machine import settle
 from jamliquor.cli.options import debug_option
 from jamliquor.cli.version import numbers
 
@@ -168,6 +169,7 @@ def command(
     with ExitStack() as stack:
         home = None if db is None else stack.enter_context(_home(db, params))
         target = _make(params, path, once=once, record=record, data=data, home=home, level=level)
+        settle()
         with _signals(target):
             _say(sys.stdout, f"listening on {path}")
             target.serve()
@@ -194,7 +196,9 @@ def _make(
     from jamliquor.conformance.session import Session  # noqa: PLC0415 - after the cheap refusals
     from jamliquor.conformance.target import Target  # noqa: PLC0415
     from jamliquor.pvm.engine import NativeEngine  # noqa: PLC0415
+    from jamliquor.stf.transition import prepare  # noqa: PLC0415
 
+    prepare(params)
     folder = data or Path(tempfile.gettempdir()) / f"jamliquor-fuzz-{os.getuid()}"
     folder.mkdir(parents=True, exist_ok=True)
     engine = NativeEngine(spill_directory=str(folder))

@@ -101,17 +101,26 @@ def command(
       jamliquor import traces/storage --trace-service all --quiet
       jamliquor import traces/storage --profile
       jamliquor import chain.jam --db node
+      jamliquor import chain.jam --db node --profile
       jamliquor import later.jam --db node --from-snapshot tiny-120.jamsnap
       jamliquor import --db node --follow /run/jamliquor/blocks.sock
     """
-    _demand_sense(sources, each or profile or bool(services), database)
+    _demand_sense(sources, each or bool(services), database)
     stop = Stop()
     watched = _services(services)
     if database["db"] is not None:
         from jamliquor.cli.import_db import import_into  # noqa: PLC0415
 
         with signals(stop), open_report(report_path) as report:
-            code = import_into(database, sources, chain, stop, report, as_json=as_json, quiet=quiet)
+            code = import_into(
+                {**database, "profile": profile},
+                sources,
+                chain,
+                stop,
+                report,
+                as_json=as_json,
+                quiet=quiet,
+            )
         ctx.exit(code)
     with signals(stop), open_report(report_path) as report:
         from jamliquor.cli.profile import profile_lines  # noqa: PLC0415 - after cheap refusals
@@ -162,7 +171,7 @@ def _demand_sense(sources: tuple[Path, ...], compares: bool, database: dict[str,
         if any(source == Path("-") for source in sources):
             raise click.UsageError("standard input needs --db DIR")
     elif compares:
-        raise click.UsageError("--each, --profile and --trace-service are not for --db")
+        raise click.UsageError("--each and --trace-service are not for --db")
     elif not sources and database["follow"] is None and database["from_snapshot"] is None:
         raise click.UsageError("name a SOURCE, or --follow DIR|SOCKET, or --from-snapshot FILE")
 

@@ -15,7 +15,8 @@ import click
 from jamliquor.chain.queue import Held
 from jamliquor.cli.chain import params_of
 from jamliquor.cli.exits import ExitCode
-from jamliquor.cli.machine import peak_rss
+from jamliquor.cli.machine import peak_rss, settle
+from jamliquor.cli.profile import profile_lines, profile_record
 from jamliquor.cli.version import version
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.errors import StoreError, StoreFull, TreeFull
@@ -29,6 +30,7 @@ from jamliquor.node.settings import DEFAULTS, Settings
 from jamliquor.node.sources import Genesis, Sent, Source, open_source
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import NativeEngine
+from jamliquor.stf.laps import Laps
 from jamliquor.store.window import DEFAULT_KEEP_STATES
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Job(NamedTuple):
         follow: a folder or a socket to serve, or None.
         snapshot: what to fill a new directory from, or None.
         params: what ``--chain`` names, or None.
+        laps: measures the parts of each import, or None.
     """
 
     folder: Path
@@ -58,6 +61,7 @@ class Job(NamedTuple):
     params: ChainParams | None
     settings: Settings
     keep_states: int
+    laps: Laps | None = None
 
 
 class DatabaseSession:
@@ -90,6 +94,7 @@ class DatabaseSession:
         self._restore()
         first = self._first_source()
         self._open(None if first is None else first.genesis)
+        settle()
         reason = "failed"
         try:
             self._import(first)
@@ -121,7 +126,9 @@ class DatabaseSession:
     def _open(self, genesis: Genesis | None) -> None:
         directory = Directory(self._job.folder, genesis, keep_states=self._job.keep_states)
         try:
-            node = directory.node(NativeEngine(), self._job.settings, software=version())
+            node = directory.node(
+                NativeEngine(), self._job.settings, software=version(), laps=self._job.laps
+            )
         except BaseException:
             directory.close()
             raise
@@ -152,8 +159,10 @@ class DatabaseSession:
     def record(self) -> dict[str, Any]:
         """Everything, for JSON."""
         seconds = time.monotonic() - self._begun
+        laps = self._job.laps
         return {
             **self._end,
+            **({} if laps is None else {"profile": profile_record(laps)}),
             "outcomes": {verdict.value: self._counts[verdict] for verdict in Verdict},
             "seconds": round(seconds, 3),
             "blocks_per_second": round(self._counts[Verdict.IMPORTED] / seconds, 1),
@@ -175,7 +184,8 @@ class DatabaseSession:
             ("memory", f"{record['peak_rss_bytes'] / 1e6:.1f} MB at the peak"),
             ("disk", f"{record['store_bytes'] / 1e6:.1f} MB"),
         ]
-        return [f"{name:<9}{text}" for name, text in rows]
+        lines = [f"{name:<9}{text}" for name, text in rows]
+        return lines if self._job.laps is None else [*lines, "", *profile_lines(self._job.laps)]
 
     def _first_source(self) -> Source | None:
         """The first source, opened early where it has to bring the genesis."""
@@ -285,9 +295,10 @@ def import_into(
     folder, follow = chosen.pop("db"), chosen.pop("follow", None)
     snapshot = chosen.pop("from_snapshot", None)
     keep_states = chosen.pop("keep_states", DEFAULT_KEEP_STATES)
+    laps = Laps(time.perf_counter) if chosen.pop("profile") else None
     params = None if chain is None else params_of(chain)
     settings = DEFAULTS._replace(**chosen)
-    job = Job(folder, sources, follow, snapshot, params, settings, keep_states)
+    job = Job(folder, sources, follow, snapshot, params, settings, keep_states, laps)
     tell = _say_nothing if quiet else _say
     session = DatabaseSession(job, stop, report, tell)
     session.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import resource
 from pathlib import Path
@@ -57,3 +58,11 @@ def processor() -> tuple[str, int, list[str]]:
         pass
     found = [feature for feature in _FEATURES if feature in flags]
     return model or board or platform.machine(), cores or 1, found
+
+
+def settle() -> None:
+    """Have the garbage collector pass over all that exists: modules and tables live to the end.
+
+    Looking through them takes milliseconds, and would come in the middle of some block.
+    """
+    gc.freeze()

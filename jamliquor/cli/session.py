@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jamliquor.cli.findings import finding
+from jamliquor.cli.machine import settle
 from jamliquor.cli.profile import profile_record
 from jamliquor.cli.progress import Progress
 from jamliquor.cli.summary import Summary, block_record
@@ -16,6 +17,7 @@ from jamliquor.conformance.runner import Result, is_chain, run_trace
 from jamliquor.conformance.traces import find_traces, infer_params
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import NativeEngine
+from jamliquor.stf.transition import prepare
 
 if TYPE_CHECKING:
     from jamliquor.author.genesis import Genesis
@@ -77,6 +79,8 @@ class Session:
     def run(self, progress: Progress, tell: Callable[[str], None]) -> None:
         """Import until the end or until somebody stops it; ``tell`` gets lines about failures."""
         behind = 0
+        prepare(self._params or infer_params(self._traces[0]))
+        settle()
         for trace in self._traces:
             params = self._params or infer_params(trace)
             chained = is_chain(params, trace, each=self._each, genesis=self._genesis)

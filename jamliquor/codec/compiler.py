@@ -71,13 +71,15 @@ def codec(kind: Any, params: ChainParams) -> Codec[Any]:
     Compiled at the first call and kept in ``params``; a type that is no record is compiled as if it
     were a record with one field.
     """
-    found = params.codecs.get(kind)
+    # Annotations hash slowly. An identity stands for a kind that is a key too, and so never goes away.
+    found = params.codecs.get(id(kind)) or params.codecs.get(kind)
     if found is None:
         if _is_record(kind):
             node = _record(kind, params)
         else:
             node = _function_pair(kind, (("", _node(kind, params)),), None)
-        found = params.codecs[kind] = Codec(node.encoder, node.decoder)
+        found = Codec(node.encoder, node.decoder)
+        params.codecs[kind] = params.codecs[id(kind)] = found
     return typing.cast("Codec[Any]", found)
 
 

@@ -97,7 +97,12 @@ class CompactNode(Node):
         emit_natural(out, target, path)
 
     def encode(self, out: Emitter, value: str) -> str:
-        return f"encode_natural({value})"
+        return natural(value)
+
+
+def natural(value: str) -> str:
+    """An expression that encodes a general natural, the one-octet case without a call of Python's."""
+    return f"(one_octet({value}) or encode_natural({value}))"
 
 
 def emit_natural(out: Emitter, target: str, path: str) -> None:
@@ -168,7 +173,7 @@ class BlobNode(Node):
         out.line(f"{target} = data[pos:end]; pos = end", path)
 
     def encode(self, out: Emitter, value: str) -> str:
-        return f"encode_natural(len({value})) + {value}"
+        return f"{natural(f'len({value})')} + {value}"
 
 
 @dataclass(slots=True)
@@ -285,12 +290,14 @@ class SequenceNode(Node):
     def encode_items(self, out: Emitter, value: str, values: str) -> str:
         """As :meth:`encode`, with the items taken from the expression ``values``."""
         item = out.name("e")
-        if isinstance(self.item, RecordNode):
+        if isinstance(self.item, FixedBytesNode):
+            joined = f"same_size({values}, {self.item.octets})"
+        elif isinstance(self.item, RecordNode):
             joined = f"b''.join(map({out.constant(self.item.encoder, 'encode_')}, {values}))"
         else:
             joined = f"b''.join([{self.item.encode(out, item)} for {item} in {values}])"
         if self.count is None:
-            return f"encode_natural(len({value})) + {joined}"
+            return f"{natural(f'len({value})')} + {joined}"
         return f"counted({value}, {self.count}) + {joined}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sized
+from collections.abc import Collection, Sized
 from typing import Any
 
 
@@ -42,7 +42,7 @@ _EXTRA_OCTETS = tuple(
     next((bit for bit in range(8) if not octet & (0x80 >> bit)), 8) for octet in range(256)
 )
 
-_ONE_OCTET = tuple(bytes((value,)) for value in range(128))
+_ONE_OCTET = {value: bytes((value,)) for value in range(128)}
 
 
 def encode_natural(value: int) -> bytes:
@@ -67,6 +67,13 @@ def exact(value: bytes, size: int) -> bytes:
     if len(value) != size:
         raise ValueError(f"{len(value)} octets where {size} belong")
     return value
+
+
+def same_size(values: Collection[bytes], size: int) -> bytes:
+    """Octet strings of one size without anything between; raises ValueError if one has another."""
+    if not frozenset((size,)).issuperset(map(len, values)):
+        raise ValueError(f"octet strings of other sizes where {size} octets belong")
+    return b"".join(values)
 
 
 def exact_bits(value: bytes, count: int) -> bytes:
@@ -119,7 +126,9 @@ NAMES: dict[str, Any] = {
     "exact": exact,
     "exact_bits": exact_bits,
     "new": tuple.__new__,
+    "one_octet": _ONE_OCTET.get,
     "no_case": no_case,
     "refuse": Refusal,
+    "same_size": same_size,
     "wrong_size": wrong_size,
 }

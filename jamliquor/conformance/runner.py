@@ -243,7 +243,8 @@ def _import(
     try:
         imported = importer.import_block(step.encoded_block)
     except (InvalidBlock, UnknownParent) as error:
-        refusal = error
+        # Its frames hold states; with it in one of them they would stay until the collector comes.
+        refusal = error.with_traceback(None)
     except DecodeError as error:
         raise BadInput(str(error), step.path, advice=f"fetch it again, or {CHAIN_ADVICE}") from None
     milliseconds = (time.perf_counter() - begun) * 1000

@@ -7,19 +7,50 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jamliquor._native import check, ffi, lib
 from jamliquor.crypto._batch import first_of_wrong_length, joined, outputs_of
 from jamliquor.crypto.errors import BadKey, BadSignature
 
-__all__ = ["SecretKey", "check_key", "output", "prepare", "release_prover", "verify", "verify_many"]
+__all__ = [
+    "KeyCounters",
+    "SecretKey",
+    "check_key",
+    "key_counters",
+    "output",
+    "prepare",
+    "release_prover",
+    "verify",
+    "verify_many",
+]
 
 _SIGNATURE = 96
 _PROOF = 784
 
 #: Provers kept, each bound to one position of one ring: an author signs many tickets in one ring.
 _PROVERS = 1
+
+
+class KeyCounters(NamedTuple):
+    """Figures of the cache of decoded public keys, 32 at most, since the process began.
+
+    Attributes:
+        hits: signatures whose key was kept.
+        misses: signatures whose key had to be decoded.
+        kept: keys kept now.
+    """
+
+    hits: int
+    misses: int
+    kept: int
+
+
+def key_counters() -> KeyCounters:
+    """Figures of the cache of decoded public keys."""
+    words = ffi.new("uint64_t[3]")
+    check(lib.jam_vrf_key_counters(words))
+    return KeyCounters(*words)
 
 
 def prepare() -> None:

@@ -21,6 +21,7 @@ from jamliquor.node.settings import DEFAULTS, Settings
 from jamliquor.node.sources import Genesis
 from jamliquor.params import NAMED, ChainParams
 from jamliquor.pvm.engine import Engine
+from jamliquor.stf.laps import Laps
 from jamliquor.store.directory import DATABASE_FILE, REBUILD_FOLDER
 from jamliquor.store.disk import DiskStore
 from jamliquor.store.events import EventLog
@@ -93,7 +94,14 @@ class Directory:
     ) -> None:
         self.close()
 
-    def node(self, engine: Engine, settings: Settings = DEFAULTS, *, software: str = "") -> Node:
+    def node(
+        self,
+        engine: Engine,
+        settings: Settings = DEFAULTS,
+        *,
+        software: str = "",
+        laps: Laps | None = None,
+    ) -> Node:
         """The node on this directory; close it before the directory.
 
         Raises:
@@ -109,6 +117,7 @@ class Directory:
                 settings=settings,
                 genesis=self.genesis,
                 software=software,
+                laps=laps,
             )
         except BaseException:
             log.close()

@@ -32,6 +32,7 @@ from jamliquor.pvm.engine import Engine
 from jamliquor.state.state import State
 from jamliquor.stf.header import EncodedHeader
 from jamliquor.stf.header import encode as encode_header
+from jamliquor.stf.laps import Laps
 from jamliquor.store.events import EventLog
 from jamliquor.store.interface import Store
 from jamliquor.types.block import Block
@@ -74,6 +75,7 @@ class Node:
         settings: how to behave.
         genesis: hash of the chain's first header, for the log.
         software: version of the program, for the log.
+        laps: measures the parts of an import, or None.
 
     Attributes:
         recovered: what was put right at the start, in words.
@@ -92,11 +94,15 @@ class Node:
         settings: Settings = DEFAULTS,
         genesis: bytes = bytes(32),
         software: str = "",
+        laps: Laps | None = None,
     ) -> None:
         self.params = params
         self.store = store
         self.settings = settings
-        self._importer = Importer(params, engine, states=StoredStates(store), parallel=spare_core())
+        self._laps = laps
+        self._importer = Importer(
+            params, engine, states=StoredStates(store), parallel=spare_core(), laps=laps
+        )
         self._recorder = Recorder(log)
         start = recovery.start(params, self._importer, store, log, settings.max_unfinalised)
         self.tree, self.recovered = start.tree, start.recovered
@@ -170,6 +176,8 @@ class Node:
             return self._receive(octets, source, now)
 
     def _receive(self, octets: bytes, source: str, now: int | None) -> list[Outcome]:
+        if self._laps is not None:
+            self._laps.begin()
         self._settle()
         begun = time.perf_counter_ns()
         try:
@@ -178,14 +186,19 @@ class Node:
             return [self._undecodable(octets, source, error)]
         encoded = encode_header(self.params, block.header)
         spent = (time.perf_counter_ns() - begun) // 1000
+        if self._laps is not None:
+            self._laps.mark("decode block")
         arrived = _Arrived(block, encoded, octets, source, spent)
         if self._recorder.on:
             header = block.header
-            self._recorder.tell(
-                events.Received(encoded.hash, header.parent, header.slot, len(octets), source.encode())
+            self._recorder.tell_fields(
+                events.Received,
+                (encoded.hash, header.parent, header.slot, len(octets), source.encode()),
             )
         outcomes = self._place(arrived, now)
         self._commit()
+        if self._laps is not None:
+            self._laps.mark("tree, finality, log")
         # A block that somebody waits for brings them along; each may bring others.
         for outcome in outcomes:
             if outcome.verdict is Verdict.IMPORTED:
@@ -323,8 +336,9 @@ class Node:
         self._best.recompute()
         self._importer.forget(self.tree.root.slot)
         if self._recorder.on:
-            self._recorder.tell(
-                events.Finalised(block_hash, self.tree.root.slot, len(plan.settled), len(dropped))
+            self._recorder.tell_fields(
+                events.Finalised,
+                (block_hash, self.tree.root.slot, len(plan.settled), len(dropped)),
             )
             if dropped:
                 self._recorder.tell(events.BranchesPruned(tuple(dropped)))
@@ -348,10 +362,14 @@ class Node:
         """Take in blocks that waited; if this machine fails, they and those behind wait on."""
         outcomes: list[Outcome] = []
         for index, held in enumerate(due):
+            if self._laps is not None:
+                self._laps.begin()
             begun = time.perf_counter_ns()
             block = codec(Block, self.params).decode(held.block)
             encoded = encode_header(self.params, block.header)
             spent = (time.perf_counter_ns() - begun) // 1000
+            if self._laps is not None:
+                self._laps.mark("decode block")
             try:
                 outcomes += self._place(_Arrived(block, encoded, held.block, held.source, spent), now)
                 self._commit()
@@ -360,6 +378,8 @@ class Node:
                     if left.hash not in self.tree:
                         queue.hold(left)
                 raise
+            if self._laps is not None:
+                self._laps.mark("tree, finality, log")
         return outcomes
 
     def _place(self, arrived: _Arrived, now: int | None) -> list[Outcome]:
@@ -385,12 +405,15 @@ class Node:
         judged = time.perf_counter_ns()
         record = self._record(imported)
         self._store(record, held, imported.state)
+        if self._laps is not None:
+            self._laps.mark("store")
         stored = time.perf_counter_ns()
         old = self.head
         new = self._best.added(self.tree.add(record))
         if self._recorder.on:
-            self._recorder.tell(
-                events.Imported(
+            self._recorder.tell_fields(
+                events.Imported,
+                (
                     record.hash,
                     record.parent,
                     record.state_root,
@@ -400,7 +423,7 @@ class Node:
                     arrived.decode_us,
                     (judged - begun) // 1000,
                     (stored - judged) // 1000,
-                )
+                ),
             )
             if old not in (new, record.parent):
                 self._reorganised(old, new)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from jamliquor.chain import events
@@ -26,23 +27,25 @@ _PAGE: Final = resource.getpagesize()
 class Recorder:
     """Passes events on to a log, or to nobody.
 
+    Attributes:
+        on: whether anybody listens: making an event costs more than passing it on.
+        tell: records an event; it is written with the next :meth:`commit`.
+        tell_fields: the same for the events of every block, by class and fields, which is cheaper.
+
     Args:
         log: None records nothing.
     """
 
+    __slots__ = ("_imported", "_log", "on", "tell", "tell_fields")
+
     def __init__(self, log: EventLog | None) -> None:
         self._log = log
         self._imported = 0
-
-    @property
-    def on(self) -> bool:
-        """Whether anybody listens: making an event costs more than passing it on."""
-        return self._log is not None
-
-    def tell(self, event: Event) -> None:
-        """Record an event; it is written with the next :meth:`commit`."""
-        if self._log is not None:
-            self._log.append(event)
+        self.on = log is not None
+        self.tell: Callable[[Event], object] = _ignore
+        self.tell_fields: Callable[[type[Event], Sequence[object]], object] = _ignore
+        if log is not None:
+            self.tell, self.tell_fields = log.append, log.append_fields
 
     def imported(self, tree: BlockTree, best: BestChain, store: Store, waiting: int) -> None:
         """Count a block; checkpoints and samples come at their intervals."""
@@ -66,13 +69,7 @@ class Recorder:
         Raises:
             StoreFull, StoreError: nothing is lost, the next call writes it.
         """
-        if self._log is None:
-            return
-        if durable:
-            self._log.sync()
-        else:
-            self._log.flush()
-        if self._log.segment_is_full:
+        if self._log is not None and self._log.commit(durable=durable):
             self._log.begin_segment(events.listed(tree, best.head))
 
     def close(self) -> None:
@@ -85,8 +82,16 @@ class Recorder:
             self._log.close()
 
 
+def _ignore(*_: object) -> None:
+    pass
+
+
 def _sample(store_octets: int, waiting: int) -> events.Sampled:
-    resident = int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE
+    file = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        resident = int(os.read(file, 128).split()[1]) * _PAGE
+    finally:
+        os.close(file)
     # The kernel brings the two counters up to date at different moments.
     peak = max(resident, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     cpu_ms = int(time.process_time() * 1000)

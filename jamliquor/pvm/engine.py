@@ -7,6 +7,8 @@ until an exit, are served by their host, and run on.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import threading
 from abc import ABC, abstractmethod
@@ -59,7 +61,7 @@ class CacheCounters:
 
     Attributes:
         hits: programs found.
-        misses: programs decoded, the invalid ones among them.
+        misses: programs looked for in vain.
         evictions: programs dropped for room.
         size: bytes kept now.
     """
@@ -76,10 +78,10 @@ class _ProgramCache:
     def __init__(self, capacity: int) -> None:
         self.counters = CacheCounters()
         self._capacity = capacity
-        self._programs: OrderedDict[bytes, Program] = OrderedDict()
+        self._programs: OrderedDict[bytes, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: bytes) -> Program | None:
+    def get(self, key: bytes) -> Any:
         with self._lock:
             program = self._programs.get(key)
             if program is None:
@@ -89,7 +91,7 @@ class _ProgramCache:
             self.counters.hits += 1
             return program
 
-    def put(self, key: bytes, program: Program) -> None:
+    def put(self, key: bytes, program: Program | LoadedProgram) -> None:
         with self._lock:
             if key in self._programs or program.size > self._capacity:
                 return
@@ -99,6 +101,54 @@ class _ProgramCache:
                 _, dropped = self._programs.popitem(last=False)
                 self.counters.size -= dropped.size
                 self.counters.evictions += 1
+
+
+# The same octets may also be a bare program, for which the hash itself is the key.
+_STANDARD: Final = b"standard"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProgram:
+    """A standard program, decoded.
+
+    Attributes:
+        standard: the memory that it starts with; without its code.
+        blob_size: octets of the blob.
+    """
+
+    program: Program
+    standard: StandardProgram
+    blob_size: int
+
+    @property
+    def size(self) -> int:
+        """Bytes that it occupies."""
+        return self.program.size + len(self.standard.read_only) + len(self.standard.read_write)
+
+    def start(self, engine: Engine, argument: bytes, pc: int, gas: int) -> Machine | None:
+        """A machine with memory and registers laid out by the function Y (section A.7).
+
+        Args:
+            engine: the backend that loaded it.
+            argument: argument data, at most 2^24 octets.
+            pc: where to begin.
+            gas: gas to start with.
+
+        Returns:
+            None if there are too many arguments: the paper's panic at no gas.
+        """
+        if len(argument) > INPUT_SIZE:
+            return None
+        standard = self.standard
+        machine = engine.machine(
+            self.program,
+            pc=pc,
+            gas=gas,
+            registers=_standard_registers(standard, len(argument)),
+            memory=_standard_memory(standard, argument),
+        )
+        machine.set_heap(standard.heap_end, standard.stack_start)
+        return machine
 
 
 class Engine(ABC):
@@ -125,13 +175,35 @@ class Engine(ABC):
         """
         if code_hash is None:
             code_hash = hashlib.blake2b(blob, digest_size=32).digest()
-        program = self._cache.get(code_hash)
+        program: Program | None = self._cache.get(code_hash)
         if program is not None:
             return program
         decoded = self._decode(blob)
         if not isinstance(decoded, InvalidProgram):
             self._cache.put(code_hash, decoded)
         return decoded
+
+    def find(self, code_hash: bytes) -> LoadedProgram | None:
+        """What :meth:`load` made of a standard program, if it is still kept."""
+        found: LoadedProgram | None = self._cache.get(_STANDARD + code_hash)
+        return found
+
+    def load(self, blob: bytes, code_hash: bytes) -> LoadedProgram | None:
+        """Take a standard program apart and decode it; kept under its hash for :meth:`find`.
+
+        Returns:
+            None if the blob, or the program in it, is invalid.
+        """
+        try:
+            standard = parse_standard(blob)
+        except InvalidProgram:
+            return None
+        program = self._decode(standard.code)
+        if isinstance(program, InvalidProgram):
+            return None
+        loaded = LoadedProgram(program, dataclasses.replace(standard, code=b""), len(blob))
+        self._cache.put(_STANDARD + code_hash, loaded)
+        return loaded
 
     def machine(
         self,
@@ -189,26 +261,10 @@ def load_standard(
     Returns:
         None if the blob, or the program in it, is invalid: the paper's panic at no gas.
     """
-    if len(argument) > INPUT_SIZE:
-        return None
-    try:
-        standard = parse_standard(blob)
-    except InvalidProgram:
-        return None
-    # The same octets may also be a bare program, for which the hash itself is the key.
-    key = None if code_hash is None else b"standard" + code_hash
-    program = engine.compile(standard.code, key)
-    if isinstance(program, InvalidProgram):
-        return None
-    machine = engine.machine(
-        program,
-        pc=pc,
-        gas=gas,
-        registers=_standard_registers(standard, len(argument)),
-        memory=_standard_memory(standard, argument),
-    )
-    machine.set_heap(standard.heap_end, standard.stack_start)
-    return machine
+    if code_hash is None:
+        code_hash = hashlib.blake2b(blob, digest_size=32).digest()
+    loaded = engine.find(code_hash) or engine.load(blob, code_hash)
+    return None if loaded is None else loaded.start(engine, argument, pc, gas)
 
 
 def _standard_registers(standard: StandardProgram, argument_len: int) -> list[int]:
@@ -307,6 +363,10 @@ class _NativeProgram:
         self.size = int(lib.jam_pvm_program_size(handle))
 
 
+_new_bytes = functools.partial(
+    ffi.new_allocator(should_clear_after_alloc=False), ffi.typeof("uint8_t[]")
+)
+
 # Words of the block that the core shares, behind the registers.
 _GAS = 13
 _PC = 14
@@ -319,10 +379,13 @@ _FRESH = (1 << 64) - 1
 class _NativeMachine:
     """See :class:`Machine`. Registers, gas and exits are read from memory shared with the core."""
 
-    __slots__ = ("_handle", "_signed", "_words")
+    __slots__ = ("_handle", "_scratch", "_shown", "_signed", "_words")
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
+        # What small pieces of memory are copied to; one thread at a time uses a machine.
+        self._scratch = _new_bytes(_PROBE)
+        self._shown = ffi.buffer(self._scratch)
         block = lib.jam_pvm_machine_state(handle)
         self._words = ffi.cast("uint64_t *", block)
         self._signed = ffi.cast("int64_t *", block)
@@ -335,8 +398,7 @@ class _NativeMachine:
     def registers(self, values: Sequence[int]) -> None:
         if len(values) != REGISTERS:
             raise ValueError("a machine has 13 registers")
-        for index, value in enumerate(values):
-            self._words[index] = value
+        self._words[0:REGISTERS] = values
 
     def get_registers(self) -> list[int]:
         registers: list[int] = ffi.unpack(self._words, REGISTERS)
@@ -347,7 +409,16 @@ class _NativeMachine:
         return value
 
     def set_register(self, index: int, value: int) -> None:
-        self._words[_register(index)] = value
+        if not 0 <= index < REGISTERS:
+            raise IndexError(f"no register {index}")
+        self._words[index] = value
+
+    def take_call(self, cost: int) -> tuple[int, int, list[int]]:
+        # One crossing for all: gas is not negative where a host call was reached, so unsigned does.
+        words = ffi.unpack(self._words, _ARGUMENT + 1)
+        left = words[_GAS] - cost
+        self._signed[_GAS] = left
+        return left, words[_ARGUMENT], words
 
     def set_registers(self, *pairs: tuple[int, int]) -> None:
         words = self._words
@@ -391,18 +462,40 @@ class _NativeMachine:
         reason: ExitReason = _EXITS[code]
         return reason
 
+    def run_offering(self, offered: int, cost: int, answer: int) -> ExitReason:
+        code = lib.jam_pvm_machine_run_offering(self._handle, offered, cost, answer)
+        if code < 0:
+            check(code)
+        reason: ExitReason = _EXITS[code]
+        return reason
+
     def read(self, address: int, length: int) -> bytes | None:
         if not length:
             return b""
-        if length > _PROBE and not self.is_readable(address, length):
+        if length <= _PROBE:
+            if check(lib.jam_pvm_machine_read(self._handle, address, self._scratch, length)):
+                return None
+            octets: bytes = self._shown[:length]
+            return octets
+        if not self.is_readable(address, length):
             # A guest may ask for more than this host could allocate.
             return None
         if length > MAX_READ:
             raise HostError(f"{length} octets of guest memory are too many to copy at once")
-        out = ffi.new("uint8_t[]", length)
+        out = _new_bytes(length)
         if check(lib.jam_pvm_machine_read(self._handle, address, out, length)):
             return None
-        return bytes(ffi.buffer(out))
+        return bytes(ffi.buffer(out, length))
+
+    def hash(self, prefix: bytes, address: int, length: int) -> bytes | None:
+        if length > _PROBE:
+            data = self.read(address, length)
+            return None if data is None else hashlib.blake2b(prefix + data, digest_size=32).digest()
+        out = self._scratch
+        if check(lib.jam_pvm_machine_hash(self._handle, prefix, len(prefix), address, length, out)):
+            return None
+        digest: bytes = self._shown[:32]
+        return digest
 
     def write(self, address: int, data: bytes) -> bool:
         return not check(lib.jam_pvm_machine_write(self._handle, address, data, len(data), False))

@@ -120,16 +120,22 @@ def accumulate_service(
         slot=invocation.slot,
         entropy=invocation.entropy,
     )
-    code = None if account is None else _code(params, accounts.preimage(service, account.code_hash))
-    if account is None or code is None or len(code) > params.max_service_code_size:
+    if account is None or not accounts.has_preimage(service, account.code_hash):
+        return context.outcome(0, b"")
+    if invocation.lap is not None:
+        invocation.lap("accumulation")
+    engine = invocation.engine
+    loaded = engine.find(account.code_hash)
+    if loaded is None:
+        code = _code(params, accounts.preimage(service, account.code_hash))
+        if code is None or len(code) > params.max_service_code_size:
+            return context.outcome(0, b"")
+        loaded = engine.load(code, account.code_hash)
+    elif loaded.blob_size > params.max_service_code_size:
         return context.outcome(0, b"")
     gas = min(gas, MAX_GAS)
     argument = b"".join(map(encode_natural, (invocation.slot, service, len(inputs))))
-    if invocation.lap is not None:
-        invocation.lap("accumulation")
-    machine = load_standard(
-        invocation.engine, code, argument, _ACCUMULATE_ENTRY, gas, account.code_hash
-    )
+    machine = None if loaded is None else loaded.start(engine, argument, _ACCUMULATE_ENTRY, gas)
     if machine is None:
         return context.outcome(0, None)
     if invocation.lap is not None:
@@ -289,20 +295,21 @@ def run_host_calls(
     Returns:
         None if the guest halted, or why it failed. A page fault counts as a panic.
     """
+    offered = sum(1 << number for number in calls)
     while True:
-        reason = machine.run()
+        if observer is None:
+            reason = machine.run_offering(offered, _HOST_CALL_GAS, WHAT)
+        else:
+            reason = machine.run()
         if lap is not None:
             lap("guest instructions")
         if reason is not ExitReason.HOST_CALL:
             if reason is ExitReason.HALT:
                 return None
             return WorkError.OUT_OF_GAS if reason is ExitReason.OUT_OF_GAS else WorkError.PANIC
-        gas = machine.gas - _HOST_CALL_GAS
-        machine.gas = gas
-        number = machine.exit_argument
+        gas, number, registers = machine.take_call(_HOST_CALL_GAS)
         if gas < 0:
             return WorkError.OUT_OF_GAS
-        registers = machine.get_registers()
         shown = () if observer is None else describe.arguments(number, machine, registers)
         handler = calls.get(number)
         result = WHAT if handler is None else handler(context, machine, registers)

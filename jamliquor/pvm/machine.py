@@ -58,6 +58,14 @@ class Machine(Protocol):
     def set_register(self, index: int, value: int) -> None:
         """Set one register to a natural below 2^64."""
 
+    def take_call(self, cost: int) -> tuple[int, int, list[int]]:
+        """Charge for the host call that ended the run.
+
+        Returns:
+            The gas left, which may be negative, the call's number, and the registers in a list that
+            may hold more behind them.
+        """
+
     def set_registers(self, *pairs: tuple[int, int]) -> None:
         """Set some registers, each given as (index, value)."""
 
@@ -95,6 +103,19 @@ class Machine(Protocol):
             HostError: this host's memory or quota is exhausted; says nothing about the guest.
         """
 
+    def run_offering(self, offered: int, cost: int, answer: int) -> ExitReason:
+        """Run, going on behind host calls that are not offered.
+
+        Args:
+            offered: the numbers below 64 that are, as bits.
+            cost: gas that every other call takes; one that the gas does not suffice for ends the
+                run, not charged yet.
+            answer: what register 7 holds after it.
+
+        Raises:
+            HostError: as :meth:`run`.
+        """
+
     def read(self, address: int, length: int) -> bytes | None:
         """Octets of memory, or None if any of them is not readable.
 
@@ -103,6 +124,9 @@ class Machine(Protocol):
         Raises:
             HostError: this host's memory or quota is exhausted, or does not do for ``length``.
         """
+
+    def hash(self, prefix: bytes, address: int, length: int) -> bytes | None:
+        """Blake2b-256 of a prefix with octets of memory behind it; otherwise as :meth:`read`."""
 
     def write(self, address: int, data: bytes) -> bool:
         """Write to memory; false, and nothing written, if any octet is not writable.

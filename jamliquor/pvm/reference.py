@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jamliquor.crypto.hashing import blake2b
 from jamliquor.pvm.engine import DEFAULT_CACHE, Engine
 from jamliquor.pvm.machine import REGISTERS, Access, ExitReason, Machine, Program
 from jamliquor.pvm.operands import Operands, decode
@@ -117,6 +118,10 @@ class _ReferenceMachine:
     def set_register(self, index: int, value: int) -> None:
         self._registers[index] = value
 
+    def take_call(self, cost: int) -> tuple[int, int, list[int]]:
+        self.gas -= cost
+        return self.gas, self.exit_argument, list(self._registers)
+
     def set_registers(self, *pairs: tuple[int, int]) -> None:
         for index, value in pairs:
             self._registers[index] = value
@@ -151,6 +156,10 @@ class _ReferenceMachine:
         if not self.is_readable(address, length):
             return None
         return bytes(map(self._memory.get, range(address, address + length)))
+
+    def hash(self, prefix: bytes, address: int, length: int) -> bytes | None:
+        data = self.read(address, length)
+        return None if data is None else blake2b(prefix + data)
 
     def write(self, address: int, data: bytes) -> bool:
         if not self.is_writable(address, len(data)):
@@ -189,6 +198,15 @@ class _ReferenceMachine:
                 self._pc = self._next_pc = self._step(decode(self._program, self._pc))
             except _Exit as exit_:
                 return self._finish(exit_)
+
+    def run_offering(self, offered: int, cost: int, answer: int) -> ExitReason:
+        while True:
+            reason = self.run()
+            known = self.exit_argument < 64 and offered >> self.exit_argument & 1
+            if reason is not ExitReason.HOST_CALL or known or self.gas < cost:
+                return reason
+            self.gas -= cost
+            self.set_register(7, answer)
 
     def _finish(self, exit_: _Exit) -> ExitReason:
         self.exit_argument = exit_.argument

@@ -24,6 +24,7 @@ __all__ = [
     "Draft",
     "credited",
     "threshold",
+    "with_footprint",
 ]
 
 STORAGE_OCTETS: Final = 34
@@ -49,6 +50,11 @@ def threshold(params: ChainParams, account: ServiceAccount) -> int:
         - account.deposit_offset
     )
     return max(0, needed)
+
+
+def with_footprint(account: ServiceAccount, items: int, octets: int) -> ServiceAccount:
+    """An account with another footprint."""
+    return ServiceAccount(*account[:5], octets, account.deposit_offset, items, *account[8:])
 
 
 def credited(account: ServiceAccount, amount: int) -> ServiceAccount:
@@ -124,11 +130,17 @@ def _available(times: RequestTimes, slot: int) -> bool:
 class Accounts(AccountsView):
     """All accounts in the course of one block: the prior state under what was changed since."""
 
-    __slots__ = ("_get", "_loaded", "entries", "records")
+    __slots__ = ("_get", "_has", "_loaded", "entries", "records")
 
-    def __init__(self, params: ChainParams, get: Callable[[bytes], Entry]) -> None:
+    def __init__(
+        self,
+        params: ChainParams,
+        get: Callable[[bytes], Entry],
+        has: Callable[[bytes], bool] | None = None,
+    ) -> None:
         super().__init__(params)
         self._get = get
+        self._has = has or (lambda key: get(key) is not None)
         self._loaded: dict[int, Record] = {}
         self.records: dict[int, Record] = {}
         self.entries: dict[bytes, Entry] = {}
@@ -148,6 +160,12 @@ class Accounts(AccountsView):
     def entry(self, key: bytes) -> Entry:
         value = self.entries.get(key, _UNKNOWN)
         return self._get(key) if value is _UNKNOWN else value
+
+    def has_preimage(self, service: int, preimage_hash: bytes) -> bool:
+        """Whether a service holds a preimage, without looking at it."""
+        key = keys.preimage(service, preimage_hash)
+        value = self.entries.get(key, _UNKNOWN)
+        return self._has(key) if value is _UNKNOWN else value is not None
 
     def merge(self, records: Mapping[int, Record], entries: Mapping[bytes, Entry]) -> None:
         """Take over what a draft changed."""

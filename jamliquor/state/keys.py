@@ -26,9 +26,11 @@ __all__ = [
     "SAFROLE",
     "STAGING_VALIDATORS",
     "STATISTICS",
+    "STORAGE_MARK",
     "TIME",
     "component",
     "describe",
+    "item",
     "preimage",
     "request",
     "service",
@@ -75,7 +77,9 @@ COMPONENT_NAMES: Final[tuple[tuple[int, str], ...]] = (
 
 _KEY_BYTES = 31
 _SERVICE_RECORD = 255
-_STORAGE_MARK = (2**32 - 1).to_bytes(4, "little")
+STORAGE_MARK: Final = (2**32 - 1).to_bytes(4, "little")
+"""What is hashed before the key of a storage entry."""
+
 _PREIMAGE_MARK = (2**32 - 2).to_bytes(4, "little")
 
 
@@ -102,16 +106,19 @@ def service(service_id: int) -> bytes:
 
 def service_item(service_id: int, h: bytes) -> bytes:
     """C(s, h): the key of an item of a service, from the identifier and a hash of ``h``."""
-    digest = blake2b(h)
-    key = bytearray(8)
-    key[0::2] = service_id.to_bytes(4, "little")
-    key[1::2] = digest[:4]
-    return bytes(key) + digest[4:27]
+    return item(service_id, blake2b(h))
+
+
+def item(service_id: int, digest: bytes) -> bytes:
+    """The same, for who has the Blake2b hash of ``h`` already."""
+    n0, n1, n2, n3 = service_id.to_bytes(4, "little")
+    h0, h1, h2, h3 = digest[:4]
+    return bytes((n0, h0, n1, h1, n2, h2, n3, h3)) + digest[4:27]
 
 
 def storage(service_id: int, key: bytes) -> bytes:
     """The key of a storage entry of a service."""
-    return service_item(service_id, _STORAGE_MARK + key)
+    return service_item(service_id, STORAGE_MARK + key)
 
 
 def preimage(service_id: int, preimage_hash: bytes) -> bytes:

@@ -108,13 +108,15 @@ class State:
     ) -> State:
         """The state in which some components have new values and some entries are set or removed.
 
-        A component whose value is the very object it was is not encoded again. ``lap`` is told when
-        encoding and when the trie's part ends.
+        A component whose value is what it was is not encoded again. ``lap`` is told when encoding and
+        when the trie's part ends.
         """
         decoded = dict(self._decoded)
         changes = dict(entries)
         for index, value in changed.items():
-            if decoded.get(index) is not value:
+            before = decoded.get(index)
+            # Parts of an equal value are mostly the very objects they were, so comparing is quick.
+            if before is not value and before != value:
                 decoded[index] = value
                 changes[_COMPONENT_KEYS[index]] = self._codec(index).encode(value)
         lap("encode components")

@@ -110,6 +110,9 @@ class Trie:
             return None
         return bytes(ffi.buffer(out, result - 1))
 
+    def __contains__(self, key: bytes) -> bool:
+        return check(lib.jam_trie_get(self._handle, key, len(key), ffi.NULL, 0)) > 0
+
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of some keys in their order, None for absent ones, in one native call."""
         for key in keys:

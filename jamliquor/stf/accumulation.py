@@ -62,6 +62,7 @@ def accumulate(
     staging: ValidatorSet,
     authorization_queues: AuthorizationQueues,
     get: Callable[[bytes], bytes | None],
+    has: Callable[[bytes], bool] | None = None,
     trace: HostCallObserver | None = None,
     lap: Callable[[str], None] | None = None,
 ) -> AccumulationResult:
@@ -72,6 +73,7 @@ def accumulate(
         entropy: the posterior entropy accumulator, 32 octets.
         available: the reports that became available in this block, in order.
         get: a value of the prior state by its key.
+        has: whether there is one, if that is cheaper to say.
         trace: told of every host call.
         lap: told when a guest's start, its instructions and its host calls end.
 
@@ -85,7 +87,7 @@ def accumulate(
     block = _Block(
         params,
         AccumulateInvocation(params, engine, slot, entropy, trace, lap),
-        Accounts(params, get),
+        Accounts(params, get, has),
         Chain(staging, authorization_queues, privileges),
     )
     count = block.sequence(reports)

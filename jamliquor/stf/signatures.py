@@ -14,7 +14,11 @@ from jamliquor.errors import InvalidBlock
 
 
 class SignatureChecks:
-    """What has to be verified for one block, with the error that each failure means."""
+    """What has to be verified for one block, with the error that each failure means.
+
+    An error is taken out of its list when it is raised: else it and its frames, with the states in
+    them, would hold each other until the collector comes.
+    """
 
     def __init__(self) -> None:
         self._ed25519: list[tuple[bytes, bytes, bytes]] = []
@@ -58,8 +62,8 @@ class SignatureChecks:
 
         Args:
             parallel: whether there is a core to spare.
-            seal_first: verify the author's two signatures before returning, so that nobody but the
-                slot's validator can make this machine run guests.
+            seal_first: verify the seal, which is the first Bandersnatch signature demanded, before
+                returning, so that nobody but the slot's validator can make this machine run guests.
 
         Raises:
             InvalidBlock: as :meth:`join`.
@@ -68,8 +72,9 @@ class SignatureChecks:
             self.verify()
             return
         if seal_first:
-            self._verify_vrf()
-            self._vrf = []
+            seal, self._vrf = self._vrf[:1], self._vrf[1:]
+            error, self._vrf_errors = self._vrf_errors[:1], self._vrf_errors[1:]
+            _verify_vrf(seal, error)
         self._begin(with_ring=bool(self._ring))
         if self._ring:
             self._verify_plain()
@@ -87,7 +92,7 @@ class SignatureChecks:
         bad = checks.join()
         if bad is not None:
             batch, position = bad
-            raise errors[batch][position]
+            raise errors[batch].pop(position)
 
     def verify(self) -> None:
         """Verify everything that was demanded.
@@ -100,22 +105,15 @@ class SignatureChecks:
             try:
                 ring.verify_batch(*group, items)
             except BadSignature as bad:
-                raise self._ring_errors[group][bad.index] from None
-
-    def _verify_vrf(self) -> None:
-        try:
-            if self._vrf:
-                bandersnatch.verify_many(self._vrf)
-        except BadSignature as bad:
-            raise self._vrf_errors[bad.index] from None
+                raise self._ring_errors[group].pop(bad.index) from None
 
     def _verify_plain(self) -> None:
-        self._verify_vrf()
+        _verify_vrf(self._vrf, self._vrf_errors)
         try:
             if self._ed25519:
                 ed25519.verify_batch(self._ed25519)
         except BadSignature as bad:
-            raise self._ed25519_errors[bad.index] from None
+            raise self._ed25519_errors.pop(bad.index) from None
 
     def _begin(self, *, with_ring: bool) -> None:
         checks = background.Checks()
@@ -127,15 +125,24 @@ class SignatureChecks:
                 except BadSignature:
                     # What holds before it in the order of verification is judged first.
                     self._verify_plain()
-                    raise self._ring_errors[group][0] from None
+                    raise self._ring_errors[group].pop(0) from None
                 errors.append(self._ring_errors[group])
         else:
-            if self._vrf:
-                checks.add_vrf(self._vrf)
-                errors.append(self._vrf_errors)
+            # One by one, so that the caller who comes to join can take the one that is not begun.
+            for item, error in zip(self._vrf, self._vrf_errors, strict=True):
+                checks.add_vrf([item])
+                errors.append([error])
             if self._ed25519:
                 checks.add_ed25519(self._ed25519)
                 errors.append(self._ed25519_errors)
         if errors:
             checks.start()
             self._background = checks, errors
+
+
+def _verify_vrf(items: list[tuple[bytes, bytes, bytes, bytes]], errors: list[InvalidBlock]) -> None:
+    try:
+        if items:
+            bandersnatch.verify_many(items)
+    except BadSignature as bad:
+        raise errors.pop(bad.index) from None

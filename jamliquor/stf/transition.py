@@ -80,7 +80,7 @@ def transition(step: Step) -> State:
         HostError: this machine failed; the block is not judged.
     """
     params, prior, (head, extrinsic), encoded = step[:4]
-    lap = step.laps or no_lap
+    lap = no_lap if step.laps is None else step.laps.mark
     checks = SignatureChecks()
     hashes = reports.report_hashes(params, extrinsic.guarantees)
 
@@ -129,7 +129,7 @@ def _posterior(
 ) -> State:
     """Accumulation and what follows from it: the part that signatures may be verified beside."""
     prior, head = step.prior, step.block.header
-    lap = step.laps or no_lap
+    lap = no_lap if step.laps is None else step.laps.mark
     accumulated = _accumulation(step, rotated, assured)
     lap("accumulation")
     entries = accumulated.changes
@@ -257,9 +257,10 @@ def _accumulation(
         privileges=component(keys.PRIVILEGES),
         staging=component(keys.STAGING_VALIDATORS),
         authorization_queues=component(keys.AUTHORIZATION_QUEUES),
-        get=step.prior.get,
+        get=step.prior.trie.get,
+        has=step.prior.trie.__contains__,
         trace=step.observe,
-        lap=step.laps,
+        lap=None if step.laps is None else step.laps.mark,
     )
 
 

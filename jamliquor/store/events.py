@@ -15,18 +15,18 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
-from jamliquor.chain.events import Event, Listed, encode_event
+from jamliquor.chain.events import ENCODERS, Event, Listed
 from jamliquor.errors import StoreError, StoreFull
 from jamliquor.store.segments import (
+    FRAME,
     HEAD,
-    STAMP,
     Entry,
     encode_head,
-    frame,
     read_segment,
     scan,
     segment_entries,
@@ -42,13 +42,11 @@ DEFAULT_SEGMENT: Final = 1 << 20
 _MAX_BUFFERED: Final = 256 << 10
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+# Bound once: every event of every block passes here.
+_pack_head: Final = FRAME.pack
+
 Clock = Callable[[], int]
 Write = Callable[[int, bytes], int]
-
-
-def microseconds() -> int:
-    """Microseconds since 1970 by the clock of this machine."""
-    return time.time_ns() // 1000
 
 
 class EventLog:
@@ -61,7 +59,7 @@ class EventLog:
         folder: made if it does not exist.
         budget: octets that all segments may have together; the one being written always stays.
         segment_octets: size after which a new segment begins.
-        clock: gives the time of an event in microseconds.
+        clock: gives the time of an event in nanoseconds since 1970.
         write: as :func:`os.write`; tests pass one that fails.
 
     Attributes:
@@ -78,7 +76,7 @@ class EventLog:
         *,
         budget: int = DEFAULT_BUDGET,
         segment_octets: int = DEFAULT_SEGMENT,
-        clock: Clock = microseconds,
+        clock: Clock = time.time_ns,
         write: Write = os.write,
     ) -> None:
         self._folder = folder
@@ -112,19 +110,33 @@ class EventLog:
         Raises:
             StoreError, StoreFull: as :meth:`flush`, which too many unwritten events make happen.
         """
+        return self.append_fields(type(event), event)
+
+    def append_fields(self, layout: type[Event], fields: Sequence[object]) -> int:
+        """As :meth:`append` of an event that nobody else needs, so that none is made: its class, and
+        its fields in their order."""
+        kind, version, encode = ENCODERS[layout]
         sequence = self._next
-        octets = frame(STAMP.pack(sequence, self._clock()) + encode_event(event))
-        if self._buffered + len(octets) > _MAX_BUFFERED and self._buffer:
+        payload = encode((sequence, self._clock() // 1000, kind, version, *fields))
+        size = len(payload)
+        if self._buffered + size > _MAX_BUFFERED and self._buffer:
             self.flush()
-        self._buffer.append(octets)
-        self._buffered += len(octets)
+        self._buffer += (_pack_head(size, crc32(payload)), payload)
+        self._buffered += size
         self._next = sequence + 1
         return sequence
 
-    @property
-    def segment_is_full(self) -> bool:
-        """Whether :meth:`begin_segment` is due."""
-        return self._size + self._buffered >= self._segment_octets
+    def commit(self, *, durable: bool) -> bool:
+        """Write everything, and sync it if it must last; whether :meth:`begin_segment` is due.
+
+        Raises:
+            StoreFull, StoreError: as for :meth:`flush`.
+        """
+        if durable:
+            self.sync()
+        elif self._buffer:
+            self.flush()
+        return self._size >= self._segment_octets
 
     def flush(self) -> None:
         """Hand everything to the operating system.
@@ -133,10 +145,21 @@ class EventLog:
             StoreFull: no room; nothing is lost, and the file ends with a whole event.
             StoreError: the file cannot be written, likewise.
         """
-        if self._buffer:
-            self._write(b"".join(self._buffer))
-            self._buffer.clear()
-            self._buffered = 0
+        if not self._buffer:
+            return
+        octets = b"".join(self._buffer)
+        done = 0
+        try:
+            while done < len(octets):
+                done += self._write_octets(self._file, octets[done:])
+        except OSError as error:
+            if done:
+                os.ftruncate(self._file, self._size)
+            raise self._failure("written", error) from None
+        self._size += len(octets)
+        self._synced = False
+        self._buffer.clear()
+        self._buffered = 0
 
     def sync(self) -> None:
         """Flush, and wait until it is on the disk.
@@ -243,19 +266,6 @@ class EventLog:
             raise
         self._synced = False
         return file
-
-    def _write(self, octets: bytes) -> None:
-        """Write all of it, or leave the file as it was."""
-        done = 0
-        try:
-            while done < len(octets):
-                done += self._write_octets(self._file, octets[done:])
-        except OSError as error:
-            if done:
-                os.ftruncate(self._file, self._size)
-            raise self._failure("written", error) from None
-        self._size += len(octets)
-        self._synced = False
 
     def _retain(self) -> None:
         files = segment_files(self._folder)

@@ -105,11 +105,6 @@ def encode_head(first: int) -> bytes:
     return head + zlib.crc32(head).to_bytes(4, "little")
 
 
-def frame(payload: bytes) -> bytes:
-    """A payload with its length and checksum."""
-    return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
-
-
 def read_segment(path: Path) -> bytes:
     """All octets of a segment.
 

@@ -232,10 +232,13 @@ def test_stopped_in_the_middle(fallback: Path, tmp_path: Path, number: signal.Si
     assert len(report["blocks"]) == report["totals"]["blocks"]
 
 
-def test_profile_tells_the_parts(short: Path) -> None:
+def test_profile_tells_the_parts(short: Path, tmp_path: Path) -> None:
     ran = run("import", short, "--profile", "--json")
     profile = json.loads(ran.out)["profile"]
     assert profile["blocks"] == 5 and {"signatures", "trie", "decode block"} <= set(profile["parts"])
     assert sum(part["share"] for part in profile["parts"].values()) == pytest.approx(1, abs=0.01)
+    kept = run("import", short, "--db", tmp_path / "db", "--profile", "--json")
+    parts = json.loads(kept.out)["profile"]["parts"]
+    assert {"signatures", "store", "tree, finality, log"} <= set(parts)
     table = run("import", short, "--profile").out.split("\n\n")[1].splitlines()
     assert table[0].split()[0] == "part" and table[-1].startswith("whole block")

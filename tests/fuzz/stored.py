@@ -209,9 +209,13 @@ def _logs() -> Check:
     return check
 
 
+def _log_frame(payload: bytes) -> bytes:
+    return segments.FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
 def _log_seeds() -> Iterable[bytes]:
     payloads = [bytes(16) + seed for seed in _event_seeds()]
-    yield segments.encode_head(0) + b"".join(map(segments.frame, payloads[:4]))
+    yield segments.encode_head(0) + b"".join(map(_log_frame, payloads[:4]))
     yield segments.encode_head(2**63)
 
 

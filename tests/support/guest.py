@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jamliquor.crypto.hashing import blake2b
 from jamliquor.pvm.machine import Access, ExitReason
 
 HEAP = 0x2_0000
@@ -49,6 +50,19 @@ class ScriptedMachine:
             self.set_register(7 + index, value)
         return ExitReason.HOST_CALL
 
+    def run_offering(self, offered: int, cost: int, answer: int) -> ExitReason:
+        while True:
+            reason = self.run()
+            known = self.exit_argument < 64 and offered >> self.exit_argument & 1
+            if reason is not ExitReason.HOST_CALL or known or self.gas < cost:
+                return reason
+            self.gas -= cost
+            self.set_register(7, answer)
+
+    def take_call(self, cost: int) -> tuple[int, int, list[int]]:
+        self.gas -= cost
+        return self.gas, self.exit_argument, list(self.registers)
+
     def get_registers(self) -> list[int]:
         return list(self.registers)
 
@@ -74,6 +88,10 @@ class ScriptedMachine:
             return b""
         found = self._find(address, length, set(self.memory))
         return None if found is None else bytes(found[0][found[1] : found[1] + length])
+
+    def hash(self, prefix: bytes, address: int, length: int) -> bytes | None:
+        data = self.read(address, length)
+        return None if data is None else blake2b(prefix + data)
 
     def write(self, address: int, data: bytes) -> bool:
         found = self._find(address, len(data), self.writable)

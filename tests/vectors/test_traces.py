@@ -42,6 +42,8 @@ def run(folder: Path, *, each: bool) -> int:
         where = f"{result.path.name} (slot {result.slot}): {result.outcome}"
         details = "".join(f"\n  {difference}" for difference in result.differences)
         assert result.outcome.good, f"{where}: {result.refusal or details}"
+        # A traceback would hold the states that its frames hold.
+        assert result.refusal is None or result.refusal.__traceback__ is None
         done += 1
     assert done == len(trace.steps)
     return done

@@ -14,7 +14,7 @@ from jamliquor.pvm.host.codes import FULL, LARGE, NONE, PANIC, SELF
 from jamliquor.pvm.host.context import AccumulateContext, GeneralContext
 from jamliquor.pvm.machine import Machine
 from jamliquor.state import keys
-from jamliquor.state.accounts import STORAGE_OCTETS, threshold
+from jamliquor.state.accounts import STORAGE_OCTETS, threshold, with_footprint
 
 __all__ = ["deliver", "fetch", "gas", "info", "lookup", "read", "write"]
 
@@ -65,10 +65,10 @@ def read(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
     if size > LARGE and (account is None or STORAGE_OCTETS + size > account.octets):
         # The service stores nothing under a key of this size.
         return NONE if guest.is_readable(r[8], size) else PANIC
-    key = guest.read(r[8], size)
-    if key is None:
+    digest = guest.hash(keys.STORAGE_MARK, r[8], size)
+    if digest is None:
         return PANIC
-    value = None if account is None else context.accounts.storage(service, key)
+    value = None if account is None else context.accounts.entry(keys.item(service, digest))
     return deliver(guest, value, r[10], r[11], r[12])
 
 
@@ -78,27 +78,29 @@ def write(context: AccumulateContext, guest: Machine, r: list[int]) -> int:
         answer = _write_large(context, guest, r)
         if answer is not None:
             return answer
-    key = guest.read(r[7], r[8])
-    if key is None:
+    key_size, value_size = r[8], r[10]
+    digest = guest.hash(keys.STORAGE_MARK, r[7], key_size)
+    if digest is None:
         return PANIC
-    value = guest.read(r[9], r[10]) if r[10] else None
-    if value is None and r[10]:
+    value = guest.read(r[9], value_size) if value_size else None
+    if value is None and value_size:
         return PANIC
     accounts = context.accounts
-    state_key = keys.storage(context.service, key)
+    state_key = keys.item(context.service, digest)
     old = accounts.entry(state_key)
-    account = context.account
+    account = changed = context.account
     items, octets = account.items, account.octets
     if old is not None:
         items -= 1
-        octets -= STORAGE_OCTETS + len(key) + len(old)
+        octets -= STORAGE_OCTETS + key_size + len(old)
     if value is not None:
         items += 1
-        octets += STORAGE_OCTETS + len(key) + len(value)
-    changed = account._replace(items=items, octets=octets)
+        octets += STORAGE_OCTETS + key_size + value_size
+    if items != account.items or octets != account.octets:
+        changed = with_footprint(account, items, octets)
     if threshold(context.params, changed) > account.balance:
         return FULL
-    if changed != account:
+    if changed is not account:
         context.account = changed
     if value is not None or old is not None:
         accounts.set_entry(state_key, value)

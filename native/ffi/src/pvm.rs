@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use jamliquor_pvm::{
-    Access, Control, Engine, HostFailure, Limits, PooledMachine, Program, RunState, MAX_DECODED,
+    Access, Control, Engine, ExitReason, HostFailure, Limits, PooledMachine, Program, RunState,
+    MAX_DECODED,
 };
 
 use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_HOST, JAM_OK};
@@ -286,6 +287,33 @@ pub unsafe extern "C" fn jam_pvm_machine_run(machine: *mut JamPvmMachine) -> i32
     unsafe { with_machine(machine, |control| Ok(control.run()? as i32)) }
 }
 
+/// Runs as `jam_pvm_machine_run`, but goes on behind host calls whose number's bit in `offered` is
+/// not set: each takes `cost` gas and leaves `answer` in register 7. One that the gas does not
+/// suffice for ends the run, not charged yet.
+///
+/// # Safety
+/// `machine` must be live.
+#[no_mangle]
+pub unsafe extern "C" fn jam_pvm_machine_run_offering(
+    machine: *mut JamPvmMachine,
+    offered: u64,
+    cost: i64,
+    answer: u64,
+) -> i32 {
+    let run = |control: &mut dyn Control| loop {
+        let reason = control.run()?;
+        let state = control.state();
+        let known = state.argument < 64 && offered >> state.argument & 1 == 1;
+        if reason != ExitReason::HostCall || known || state.gas < cost {
+            return Ok(reason as i32);
+        }
+        state.gas -= cost;
+        state.registers[7] = answer;
+    };
+    // SAFETY: passed on from this function's own contract.
+    unsafe { with_machine(machine, run) }
+}
+
 /// Whether a range can be read (`writable` false) or written; else `JAM_PVM_INACCESSIBLE`.
 ///
 /// # Safety
@@ -323,6 +351,38 @@ pub unsafe extern "C" fn jam_pvm_machine_read(
     unsafe {
         let out = bytes_mut(out, len);
         with_machine(machine, |control| Ok(verdict(control.read(address, out?)?)))
+    }
+}
+
+/// Writes the Blake2b-256 hash of `prefix` with `len` bytes of guest memory behind it to `out`, if
+/// all of them can be read; else `JAM_PVM_INACCESSIBLE`.
+///
+/// # Safety
+/// `machine` must be live, `prefix` readable for `prefix_len` bytes, `out` writable for 32.
+#[no_mangle]
+pub unsafe extern "C" fn jam_pvm_machine_hash(
+    machine: *mut JamPvmMachine,
+    prefix: *const u8,
+    prefix_len: usize,
+    address: u64,
+    len: usize,
+    out: *mut u8,
+) -> i32 {
+    // SAFETY: passed on from this function's own contract.
+    unsafe {
+        let prefix = bytes(prefix, prefix_len);
+        let out = bytes_mut(out, 32);
+        with_machine(machine, |control| {
+            // Before anything is allocated: a guest may name any length.
+            if !control.is_readable(address, len as u64) {
+                return Ok(JAM_PVM_INACCESSIBLE);
+            }
+            let mut hashed = prefix?.to_vec();
+            hashed.resize(prefix_len + len, 0);
+            control.read(address, &mut hashed[prefix_len..])?;
+            out?.copy_from_slice(&jamliquor_trie::blake2b(&hashed));
+            Ok(JAM_OK)
+        })
     }
 }
 

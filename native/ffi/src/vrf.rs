@@ -295,6 +295,21 @@ pub extern "C" fn jam_vrf_prepare() -> i32 {
     })
 }
 
+/// Writes three counters of the cache of decoded keys: hits, misses, keys kept now.
+///
+/// # Safety
+/// `out` must be writable for three words.
+#[no_mangle]
+pub unsafe extern "C" fn jam_vrf_key_counters(out: *mut u64) -> i32 {
+    guard(|| {
+        let counters = jamliquor_vrf::key_counters();
+        let words = [counters.hits, counters.misses, counters.kept];
+        // SAFETY: the caller promises three writable words.
+        unsafe { out.cast::<[u64; 3]>().write_unaligned(words) };
+        Ok(JAM_OK)
+    })
+}
+
 /// Verifies `count` VRF signatures and writes their outputs, or the position of the first bad one.
 ///
 /// # Safety

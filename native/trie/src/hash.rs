@@ -27,7 +27,8 @@ fn params() -> Params {
     params
 }
 
-pub(crate) fn blake2b(data: &[u8]) -> Hash {
+/// Blake2b with a digest of 32 octets.
+pub fn blake2b(data: &[u8]) -> Hash {
     let mut out = ZERO_HASH;
     out.copy_from_slice(params().hash(data).as_bytes());
     out

@@ -34,7 +34,7 @@ mod walk;
 
 pub use advance::Advance;
 pub use batch::{append_entry, decode_changes, BatchError, REMOVED};
-pub use hash::{Hash, ZERO_HASH};
+pub use hash::{blake2b, Hash, ZERO_HASH};
 pub use mend::{Mended, Mender, Spot};
 pub use node::{Key, Leaf, KEY_BYTES};
 pub use page::{Page, Place, PAGE_BITS};

@@ -4,7 +4,7 @@
 //! table of multiples when it is used again while it is still here, so that the keys of a large
 //! set, each of which is used once in a long while, cost no tables.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ark_ed_on_bls12_381_bandersnatch::EdwardsAffine;
 
@@ -39,14 +39,32 @@ struct Entry {
 #[derive(Default)]
 struct Cache {
     entries: Vec<Entry>,
+    hits: u64,
+    misses: u64,
+}
+
+/// Figures of the cache since the process began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyCounters {
+    /// Signatures whose key was kept.
+    pub hits: u64,
+    /// Signatures whose key had to be decoded, keys that are none among them.
+    pub misses: u64,
+    /// Keys kept now.
+    pub kept: u64,
 }
 
 impl Cache {
     fn find(&mut self, encoding: &[u8; POINT]) -> Option<(Arc<Key>, usize)> {
-        let at = self
+        let Some(at) = self
             .entries
             .iter()
-            .rposition(|entry| entry.encoding == *encoding)?;
+            .rposition(|entry| entry.encoding == *encoding)
+        else {
+            self.misses += 1;
+            return None;
+        };
+        self.hits += 1;
         let mut entry = self.entries.remove(at);
         entry.calls += 1;
         let found = (entry.key.clone(), entry.calls);
@@ -66,13 +84,29 @@ impl Cache {
     }
 }
 
+static CACHE: Mutex<Cache> = Mutex::new(Cache {
+    entries: Vec::new(),
+    hits: 0,
+    misses: 0,
+});
+
+fn lock() -> MutexGuard<'static, Cache> {
+    // A panic elsewhere cannot leave the list half changed in a way that matters.
+    CACHE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Figures of the cache.
+pub fn counters() -> KeyCounters {
+    let cache = lock();
+    KeyCounters {
+        hits: cache.hits,
+        misses: cache.misses,
+        kept: cache.entries.len() as u64,
+    }
+}
+
 /// The key that 32 bytes encode, if they encode a point of the prime-order subgroup.
 pub fn key(encoding: &[u8; POINT]) -> Option<Arc<Key>> {
-    static CACHE: Mutex<Cache> = Mutex::new(Cache {
-        entries: Vec::new(),
-    });
-    // A panic elsewhere cannot leave the list half changed in a way that matters.
-    let lock = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     let found = lock().find(encoding);
     if let Some((key, calls)) = found {
         if calls > CALLS_BEFORE_TABLE {
@@ -114,6 +148,7 @@ mod tests {
         assert_eq!(cache.entries.len(), MOST_KEYS);
         assert!(cache.find(&[1; POINT]).is_none());
         assert_eq!(cache.find(&[0; POINT]).map(|(_, calls)| calls), Some(3));
+        assert_eq!((cache.hits, cache.misses), (2, 1));
     }
 
     #[test]

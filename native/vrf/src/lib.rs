@@ -21,3 +21,5 @@ mod parallel;
 mod products;
 mod roots;
 mod sums;
+
+pub use keys::{counters as key_counters, KeyCounters};

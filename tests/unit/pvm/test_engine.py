@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import HostError
 from jamliquor.pvm.assembler import assemble
 from jamliquor.pvm.engine import Access, Engine, ExitReason, NativeEngine, Segment
@@ -55,6 +56,42 @@ def test_a_host_call_is_served_and_the_run_continues(engine: Engine) -> None:
     assert machine.run() is ExitReason.HOST_CALL
     assert machine.run() is ExitReason.PANIC
     assert (machine.pc, machine.next_pc) == (8, 0)
+
+
+def test_a_call_is_taken_at_once_and_leaves_a_debt_if_gas_is_short(engine: Engine) -> None:
+    program = compiled(engine, assemble("ecalli 300\n trap"))
+    machine = engine.machine(program, gas=10, registers=range(13))
+    assert machine.run() is ExitReason.HOST_CALL
+    left, number, registers = machine.take_call(10)
+    assert (left, number, registers[:13]) == (-1, 300, list(range(13))) and machine.gas == -1
+
+
+def test_calls_that_are_not_offered_are_answered_on_the_way(engine: Engine) -> None:
+    text = "ecalli 100\n ecalli 3\n ecalli -1\n ecalli 2\n ecalli 5\n trap"
+    program = compiled(engine, assemble(text))
+    machine = engine.machine(program, gas=48)
+    assert machine.run_offering(0b1100, 10, 77) is ExitReason.HOST_CALL
+    assert (machine.exit_argument, machine.get_register(7), machine.gas) == (3, 77, 36)
+    machine.set_register(7, 0)
+    assert machine.run_offering(0b1100, 10, 77) is ExitReason.HOST_CALL
+    assert (machine.exit_argument, machine.get_register(7), machine.gas) == (2, 77, 24)
+    # What cannot be paid ends the run, and whoever serves calls says what that means.
+    machine.gas = 10
+    assert machine.run_offering(0b1100, 10, 77) is ExitReason.HOST_CALL
+    assert (machine.exit_argument, machine.gas) == (5, 9)
+    assert engine.machine(program, gas=1).run_offering(0, 10, 77) is ExitReason.HOST_CALL
+    assert machine.run_offering(0b1100, 10, 77) is ExitReason.PANIC
+
+
+def test_a_hash_of_memory(engine: Engine) -> None:
+    program = compiled(engine, assemble("trap"))
+    data = bytes(range(256)) * 32
+    machine = engine.machine(program, gas=1, memory=[Segment(HEAP, len(data), Access.READ, data)])
+    for length in (0, 1, 5000, len(data)):
+        assert machine.hash(b"before", HEAP, length) == blake2b(b"before" + data[:length])
+    assert machine.hash(b"", HEAP, len(data) + 1) is None
+    assert machine.hash(b"", HEAP - 1, 5) is None and machine.hash(b"", (1 << 32) - 2, 5) is None
+    assert machine.hash(b"", 1 << 40, 0) == blake2b(b"")
 
 
 def test_a_host_call_may_be_the_last_instruction(engine: Engine) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from jamliquor.crypto import bandersnatch, ed25519, ring
@@ -82,10 +85,17 @@ def test_nothing_is_left_to_a_thread_without_a_core_for_it() -> None:
 
 @pytest.mark.parametrize("with_ring", [False, True])
 def test_the_seal_is_judged_before_guests_run(*, with_ring: bool) -> None:
+    checks = SignatureChecks()
+    seal = VRF_KEYS[0].sign(b"context", b"header")
+    checks.vrf(RING[0], b"context", b"another header", seal, HeaderError("seal"))
+    checks.vrf(RING[0], b"context", b"header", seal, HeaderError("entropy"))
+    if with_ring:
+        checks.ring(ROOT, 6, b"ticket", PROOF, HeaderError("ring"))
     with pytest.raises(HeaderError) as refused:
-        demanded({"vrf"}, with_ring=with_ring).start(parallel=True, seal_first=True)
-    assert refused.value.code == "vrf_1"
-    for bad, expected in ((set(), None), ({"ed25519"}, "ed25519_1"), ({"ring"}, "ring_1")):
+        checks.start(parallel=True, seal_first=True)
+    assert refused.value.code == "seal"
+    cases = (set(), None), ({"vrf"}, "vrf_1"), ({"ed25519"}, "ed25519_1"), ({"ring"}, "ring_1")
+    for bad, expected in (*cases, (set(KINDS), "vrf_1")):
         checks = demanded(bad, with_ring=True)
         code = None
         try:
@@ -104,3 +114,17 @@ def test_a_commitment_to_nothing_is_judged_in_its_turn(
     checks = demanded(bad, with_ring=False)
     checks.ring(b"\xff" * 144, 6, b"ticket", PROOF, HeaderError("no_ring"))
     assert run(checks, parallel=parallel) == expected
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_raised_error_and_its_frames_do_not_hold_each_other(kind: str, parallel: bool) -> None:
+    gc.disable()
+    try:
+        checks = demanded({kind})
+        gone = weakref.ref(checks)
+        assert run(checks, parallel=parallel) == f"{kind}_1"
+        del checks
+        assert gone() is None
+    finally:
+        gc.enable()

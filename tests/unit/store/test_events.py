@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,7 @@ def write(folder: Path, count: int, *, first: int = 1, **options: int) -> None:
     log = EventLog(folder, **options)
     for number in range(first, first + count):
         log.append(event(number))
-        log.flush()
-        if log.segment_is_full:
+        if log.commit(durable=False):
             log.begin_segment(LISTING)
     log.close()
 
@@ -35,7 +35,7 @@ def refused(folder: Path) -> list[int]:
 
 
 def test_events_come_back_in_order_with_their_numbers_and_times(tmp_path: Path) -> None:
-    ticks = itertools.count(1000)
+    ticks = itertools.count(1_000_000, 1000)
     log = EventLog(tmp_path / "events", clock=lambda: next(ticks))
     assert [log.append(event(number)) for number in range(3)] == [1, 2, 3]
     assert segment_files(tmp_path / "events")[0].stat().st_size == HEAD.size
@@ -120,7 +120,8 @@ def test_many_events_are_written_before_anybody_asks(tmp_path: Path) -> None:
 
 def test_events_of_a_newer_node_are_kept_and_counted(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     log = EventLog(tmp_path)
-    monkeypatch.setattr("jamliquor.store.events.encode_event", lambda _: b"\xf0\1new")
+    newer = (0xF0, 1, lambda event: struct.pack("<QQBB", *event[:4]) + b"new")
+    monkeypatch.setitem(events.ENCODERS, events.Refused, newer)
     log.append(event(1))
     log.close()
     [found] = entries(tmp_path)
