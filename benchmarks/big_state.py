@@ -34,8 +34,8 @@ values; a block accumulates the reports of the block before: the service runs in
 each write of it reads what the key holds. Each state has its own chain. A node imports it: the time
 runs from a block's octets to the stored state, with every signature checked. All of it, page cache
 included, in a memory cgroup of 96 MB, from a cold page cache. `history` waits for the disk every 16
-blocks, as a node does that imports, `head` at every block; with slow syncs each sync takes 10 ms longer.
-The first 8 blocks have little to do and are left out. The base moves on by 8 blocks at once: one block
+blocks, as a node does that imports, `head` at every block; with slow syncs each sync takes 10 ms
+longer. The first 8 blocks have little to do and are left out. The base moves on by 8 blocks at once: one block
 in 8 bears that, so see the mean. Bytes written are those handed to the file; flash is what the kernel
 charged the process for. The snapshot is written and restored in such a group too.\
 """

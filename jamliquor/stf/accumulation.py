@@ -95,7 +95,7 @@ def accumulate(
     chain = Chain(staging, authorization_queues, privileges)
     if foresight is not None:
         invocation = AccumulateInvocation(params, engine, slot, entropy, None, lap)
-        _foresee(invocation, chain, reports, foresight)
+        _foresee(invocation, chain, reports, get, foresight)
     block = _Block(
         params,
         AccumulateInvocation(params, engine, slot, entropy, trace, lap),
@@ -125,6 +125,7 @@ def _foresee(
     invocation: AccumulateInvocation,
     chain: Chain,
     reports: Sequence[WorkReport],
+    get: Callable[[bytes], bytes | None],
     foresight: Foresight,
 ) -> None:
     """Run the services of the first round on what memory tells, to learn which entries they read.
@@ -133,8 +134,11 @@ def _foresee(
     away: most services choose what to read by their inputs. Those entries are read meanwhile.
     """
     gas, inputs = _work((), reports, chain.privileges.always_accumulate)
+    known = Accounts(invocation.params, get)
     accounts = Accounts(invocation.params, foresight.get)
     for service in sorted(gas):
+        # Without its code in memory a service would seem to have none, and would ask for nothing.
+        known.code_blob(service)
         # Whatever fails now fails again when it counts, or does not happen then.
         with suppress(JamliquorError):
             accumulate_service(
