@@ -35,9 +35,9 @@ each write of it reads what the key holds. Each state has its own chain. A node 
 runs from a block's octets to the stored state, with every signature checked. All of it, page cache
 included, in a memory cgroup of 96 MB, from a cold page cache. `history` waits for the disk every 16
 blocks, as a node does that imports, `head` at every block; with slow syncs each sync takes 10 ms
-longer. The first 8 blocks have little to do and are left out. The base moves on by 8 blocks at once: one block
-in 8 bears that, so see the mean. Bytes written are those handed to the file; flash is what the kernel
-charged the process for. The snapshot is written and restored in such a group too.\
+longer. The first 8 blocks have little to do and are left out. The base moves on by 8 blocks at once:
+one block in 8 bears that, so see the mean. Bytes written are those handed to the file; flash is what
+the kernel charged the process for. The snapshot is written and restored in such a group too.\
 """
 
 _SIZES = (1_000, 1_000_000)
