@@ -13,6 +13,7 @@ NAMES = (
     "pvm_polkavm",
     "trie",
     "store",
+    "big_state",
     "codec",
     "startup",
     "chapters",

@@ -61,12 +61,21 @@ class Workload:
     Args:
         profile: one of :data:`PROFILES`.
         rate: of cores that get work, of those that are asked about.
+        items: that a package has at most.
     """
 
-    def __init__(self, engine: Engine, draws: Draws, profile: str, rate: float = 0.7) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        draws: Draws,
+        profile: str,
+        rate: float = 0.7,
+        items: int = _MAX_ITEMS,
+    ) -> None:
         self._engine = engine
         self._draws = draws
         self._rate = rate
+        self._items = items
         self._auth_code = blake2b(service_code("authorizer"))
         names = NAMES if profile == "mixed" else (profile.replace("-", "_"),)
         self._names = () if profile == "none" else names
@@ -76,7 +85,7 @@ class Workload:
         slot = ahead.slot
         if not self._names or not self._draws.chance(self._rate, "work", slot, core):
             return None
-        count = 1 + self._draws.below(_MAX_ITEMS, "items", slot, core)
+        count = 1 + self._draws.below(self._items, "items", slot, core)
         items = tuple([self._item(ahead, core, at) for at in range(count)])
         context = _context(ahead, parent)
         # No two packages are alike, whatever their items are.

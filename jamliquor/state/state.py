@@ -9,6 +9,7 @@ from jamliquor.codec import Codec, codec
 from jamliquor.errors import DecodeError
 from jamliquor.params import ChainParams
 from jamliquor.state import keys
+from jamliquor.state.foresight import Foresight
 from jamliquor.state.trie import Trie
 from jamliquor.types import state as components
 
@@ -73,6 +74,10 @@ class State:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All entries in key order."""
         return self.trie.items()
+
+    def foresight(self) -> Foresight | None:
+        """What reads entries ahead, or None where that would save nothing."""
+        return Foresight(self.trie) if self.trie.is_cold else None
 
     def component(self, index: int) -> Any:
         """A decoded component by its index in appendix D.1; its type is in :data:`COMPONENT_TYPES`.

@@ -113,6 +113,11 @@ class Trie:
     def __contains__(self, key: bytes) -> bool:
         return check(lib.jam_trie_get(self._handle, key, len(key), ffi.NULL, 0)) > 0
 
+    @property
+    def is_cold(self) -> bool:
+        """Whether lookups lately had to be read from disk so often that reading ahead pays."""
+        return bool(check(lib.jam_trie_cold(self._handle)))
+
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of some keys in their order, None for absent ones, in one native call."""
         for key in keys:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Final, NamedTuple
 
-from jamliquor.errors import AccumulationError
+from jamliquor.errors import AccumulationError, JamliquorError
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.pvm.host.context import Chain, Outcome
 from jamliquor.pvm.invocations import AccumulateInvocation, HostCallObserver, accumulate_service
 from jamliquor.state.accounts import Accounts
+from jamliquor.state.foresight import Foresight
 from jamliquor.stf import accumulation_queue as queue
 from jamliquor.types.accumulation import AccumulationInput, DeferredTransfer, Operand
 from jamliquor.types.state import (
@@ -25,6 +27,10 @@ from jamliquor.types.state import (
 from jamliquor.types.work import WorkReport
 
 __all__ = ["AccumulationResult", "accumulate"]
+
+
+_FORESEEN_GAS: Final = 1_000_000
+"""Gas that looking ahead spends on a service at most: a few milliseconds."""
 
 
 class AccumulationResult(NamedTuple):
@@ -65,6 +71,7 @@ def accumulate(
     has: Callable[[bytes], bool] | None = None,
     trace: HostCallObserver | None = None,
     lap: Callable[[str], None] | None = None,
+    foresight: Foresight | None = None,
 ) -> AccumulationResult:
     """Accumulate the reports that can be, as far as the block's gas goes.
 
@@ -76,6 +83,7 @@ def accumulate(
         has: whether there is one, if that is cheaper to say.
         trace: told of every host call.
         lap: told when a guest's start, its instructions and its host calls end.
+        foresight: reads ahead what the services will ask for, or None.
 
     Raises:
         AccumulationError: ``service_index_collision``, two services made the same new one.
@@ -84,11 +92,15 @@ def accumulate(
     phase = slot % params.epoch_length
     immediate, queued = queue.partition(available, history)
     reports = queue.accumulatable(immediate, queued, ready_queue, phase)
+    chain = Chain(staging, authorization_queues, privileges)
+    if foresight is not None:
+        invocation = AccumulateInvocation(params, engine, slot, entropy, None, lap)
+        _foresee(invocation, chain, reports, get, foresight)
     block = _Block(
         params,
         AccumulateInvocation(params, engine, slot, entropy, trace, lap),
         Accounts(params, get, has),
-        Chain(staging, authorization_queues, privileges),
+        chain,
     )
     count = block.sequence(reports)
     accumulated = queue.package_hashes(reports[:count])
@@ -107,6 +119,37 @@ def accumulate(
         outputs=tuple(AccumulationOutput(*output) for output in sorted(block.outputs)),
         statistics=statistics,
     )
+
+
+def _foresee(
+    invocation: AccumulateInvocation,
+    chain: Chain,
+    reports: Sequence[WorkReport],
+    get: Callable[[bytes], bytes | None],
+    foresight: Foresight,
+) -> None:
+    """Run the services of the first round on what memory tells, to learn which entries they read.
+
+    Where memory does not know an entry they meet none, and whatever they make of that is thrown
+    away: most services choose what to read by their inputs. Those entries are read meanwhile.
+    """
+    gas, inputs = _work((), reports, chain.privileges.always_accumulate)
+    known = Accounts(invocation.params, get)
+    accounts = Accounts(invocation.params, foresight.get)
+    for service in sorted(gas):
+        # Without its code in memory a service would seem to have none, and would ask for nothing.
+        known.code_blob(service)
+        # Whatever fails now fails again when it counts, or does not happen then.
+        with suppress(JamliquorError):
+            accumulate_service(
+                invocation,
+                accounts,
+                chain,
+                service=service,
+                gas=min(gas[service], _FORESEEN_GAS),
+                inputs=inputs[service],
+            )
+    foresight.wait()
 
 
 class _Block:

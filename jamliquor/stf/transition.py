@@ -261,6 +261,7 @@ def _accumulation(
         has=step.prior.trie.__contains__,
         trace=step.observe,
         lap=None if step.laps is None else step.laps.mark,
+        foresight=step.prior.foresight(),
     )
 
 

@@ -30,7 +30,7 @@ from jamliquor.store.rows import (
 )
 from jamliquor.store.window import DEFAULT_KEEP_STATES, Window
 
-FORMAT: Final = b"1"
+FORMAT: Final = b"2"
 """Version of the layout of tables and rows; a store of another version is refused."""
 
 REBUILD: Final = "jamliquor repair --rebuild makes the state anew from snapshot and blocks"

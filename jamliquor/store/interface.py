@@ -36,6 +36,7 @@ class Counters(NamedTuple):
         cache_bytes: size of the cache now.
         commits, synced: atomic writes, and those of them that waited for the disk.
         written: bytes handed to the file.
+        fetched: reads of entries that were foreseen, and so needed the disk before their time.
     """
 
     value_hits: int = 0
@@ -46,6 +47,7 @@ class Counters(NamedTuple):
     commits: int = 0
     synced: int = 0
     written: int = 0
+    fetched: int = 0
 
 
 class Store(Protocol):

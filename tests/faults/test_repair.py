@@ -42,7 +42,7 @@ from tests.support.stored_chain import key_pool, line, put
 
 RNG = random.Random(21)
 KEYS = key_pool(RNG, 900)
-ENTRIES = [(key, RNG.randbytes(RNG.choice([1, 32, 33, 300]))) for key in KEYS[:700]]
+ENTRIES = [(key, RNG.randbytes(RNG.choice([1, 32, 33, 600]))) for key in KEYS[:700]]
 GENESIS = State.from_entries(TINY, ENTRIES)
 HEADER = codec(Header, TINY).encode(own_genesis().header)
 FIRST = BlockRecord(blake2b(HEADER), bytes(32), 0, 0, GENESIS.root, False, HEADER)
@@ -111,7 +111,7 @@ def test_a_page_that_the_start_needs_is_made_anew_at_once(db: Path) -> None:
 
 
 def test_a_value_is_made_anew_when_the_store_is_told_to_look(db: Path) -> None:
-    flip(db / "chain.db", value_on_disk(300))
+    flip(db / "chain.db", value_on_disk(600))
     store = opened(db)
     assert store.repaired == []
     with pytest.raises(StoreDamaged):
@@ -167,7 +167,7 @@ def with_errors(store: DiskStore) -> None:
 
 def test_a_snapshot_that_does_not_fit_repairs_nothing(db: Path) -> None:
     """Its entries are not what the base refers to, so nothing is written."""
-    value = value_on_disk(300)
+    value = value_on_disk(600)
     flip(db / "chain.db", value)
     (db / "damaged").touch()
     snapshot = db / "snapshots" / "a.jamsnap"
@@ -201,7 +201,7 @@ def test_changes_are_kept_for_repairs_and_no_longer(db: Path) -> None:
     store.prune_blocks(BLOCKS[9].record.slot + 1)
     store.close()
     assert kept() == list(range(11, 31))
-    flip(db / "chain.db", value_on_disk(300))
+    flip(db / "chain.db", value_on_disk(600))
     store = opened(db)
     store.mend()
     assert f"(slot {BLOCKS[9].record.slot}) are gone" in store.damage
@@ -299,7 +299,7 @@ def test_damage_met_while_importing_is_repaired_by_the_next_start(
 
 def test_the_command_repairs_or_names(damaged: Path) -> None:
     looked = run("repair", damaged, "--check", "--json")
-    assert looked.code == 5 and "value of key" in json.loads(looked.out)["damage"][0]
+    assert looked.code == 5 and "trie page" in json.loads(looked.out)["damage"][0]
     snapshots = damaged / "snapshots"
     snapshots.rename(damaged / "away")
     ran = run("repair", damaged)

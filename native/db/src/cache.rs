@@ -1,6 +1,6 @@
 //! A cache of pages and values, bounded in bytes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jamliquor_trie::{Key, Leaf, Page, Place};
@@ -8,8 +8,15 @@ use jamliquor_trie::{Key, Leaf, Page, Place};
 /// Bytes that an entry takes beside its content: its rows in the map and in the queue.
 const ENTRY_BYTES: usize = 160;
 
+/// So many names of entries that are gone may stand in the queue beside the others.
+const FORGOTTEN: usize = 256;
+
 /// No entry takes more than this part of the cache.
 const LARGEST_PART: usize = 4;
+
+/// Pages with pages below them are spared as long as they take no more than so many eighths: a lookup
+/// needs one of each level, and there are few of them beside those at the bottom.
+const SPARED_EIGHTHS: usize = 6;
 
 /// The node that an entry belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +33,10 @@ pub enum Item {
 }
 
 impl Item {
+    fn is_inner(&self) -> bool {
+        matches!(self, Item::Page(page) if page.is_inner())
+    }
+
     fn bytes(&self) -> usize {
         ENTRY_BYTES
             + match self {
@@ -48,19 +59,22 @@ struct Entry {
 pub struct Cache {
     limit: usize,
     bytes: usize,
+    /// Of `bytes`, those of inner pages.
+    inner_bytes: usize,
     entries: HashMap<Name, Entry>,
-    /// Every entry once, in order of their turns; also names that are gone.
-    turns: VecDeque<Name>,
+    /// Every entry in order of their turns, inner pages by themselves; also names that are gone, that
+    /// came back or that belong to the other queue by now.
+    turns: [VecDeque<Name>; 2],
 }
 
 impl Cache {
     pub fn new(limit: usize) -> Cache {
-        let (entries, turns) = (HashMap::new(), VecDeque::new());
         Cache {
             limit,
             bytes: 0,
-            entries,
-            turns,
+            inner_bytes: 0,
+            entries: HashMap::new(),
+            turns: [VecDeque::new(), VecDeque::new()],
         }
     }
 
@@ -80,41 +94,72 @@ impl Cache {
         if size > self.limit / LARGEST_PART {
             return self.remove(&name);
         }
+        let inner = item.is_inner();
         self.bytes += size;
-        match self.entries.get_mut(&name) {
-            Some(entry) => {
-                self.bytes -= entry.item.bytes();
-                entry.item = item;
+        self.inner_bytes += if inner { size } else { 0 };
+        let used = false;
+        match self.entries.insert(name, Entry { item, used }) {
+            Some(old) => {
+                self.discount(&old.item);
+                if old.item.is_inner() != inner {
+                    self.turns[usize::from(inner)].push_back(name);
+                }
             }
-            None => {
-                self.entries.insert(name, Entry { item, used: false });
-                self.turns.push_back(name);
-            }
+            None => self.turns[usize::from(inner)].push_back(name),
         }
         while self.bytes > self.limit {
             self.evict();
         }
     }
 
-    pub fn remove(&mut self, name: &Name) {
-        if let Some(entry) = self.entries.remove(name) {
-            self.bytes -= entry.item.bytes();
-            self.turns.retain(|other| other != name);
+    /// Replaces an entry that is there; adds one only if it is spared.
+    pub fn renew(&mut self, name: Name, item: Item) {
+        if item.is_inner() || self.entries.contains_key(&name) {
+            self.put(name, item);
         }
     }
 
+    pub fn remove(&mut self, name: &Name) {
+        if let Some(entry) = self.entries.remove(name) {
+            self.discount(&entry.item);
+            let entries = &self.entries;
+            for (inner, turns) in [false, true].into_iter().zip(&mut self.turns) {
+                if turns.len() > 2 * entries.len() + FORGOTTEN {
+                    let mut once = HashSet::new();
+                    turns.retain(|name| {
+                        let entry = entries.get(name);
+                        entry.is_some_and(|entry| entry.item.is_inner() == inner)
+                            && once.insert(*name)
+                    });
+                }
+            }
+        }
+    }
+
+    fn discount(&mut self, item: &Item) {
+        let size = item.bytes();
+        self.bytes -= size;
+        self.inner_bytes -= if item.is_inner() { size } else { 0 };
+    }
+
     fn evict(&mut self) {
-        let Some(name) = self.turns.pop_front() else {
+        let spared = self.inner_bytes <= self.limit / 8 * SPARED_EIGHTHS;
+        let inner = self.turns[0].is_empty() || !(spared || self.turns[1].is_empty());
+        let turns = &mut self.turns[usize::from(inner)];
+        let Some(name) = turns.pop_front() else {
             return;
         };
         let Some(entry) = self.entries.get_mut(&name) else {
             return;
         };
+        if entry.item.is_inner() != inner {
+            return;
+        }
         if entry.used {
             entry.used = false;
-            self.turns.push_back(name);
+            turns.push_back(name);
         } else if let Some(entry) = self.entries.remove(&name) {
-            self.bytes -= entry.item.bytes();
+            self.discount(&entry.item);
         }
     }
 }

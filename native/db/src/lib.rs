@@ -2,7 +2,7 @@
 //!
 //! Everything that changes together is one atomic write: rows of tables, and the move of the base to
 //! a younger trie. Every row carries a checksum, so a flipped bit is noticed when the row is read and
-//! the error names it; nodes of the trie are compared with their hashes besides. Pages and values
+//! the error names it; pages and values of the base are compared with the trie's hashes instead. Pages and values
 //! are cached in a bounded number of bytes; the database below has a bounded cache of its own.
 
 mod cache;
@@ -15,10 +15,10 @@ use std::io::ErrorKind;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use jamliquor_trie::{verify, Advance, Key, Leaf, Page, Place, Source, SourceError, Trie};
-use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+use jamliquor_trie::{verify, Advance, Base, Key, Leaf, Page, Place, Source, SourceError, Trie};
+use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use crate::cache::{Cache, Item, Name};
 use crate::file::{Traffic, WatchedFile};
@@ -131,7 +131,30 @@ struct Counts {
     synced: AtomicU64,
     /// Reads of pages or values that memory could not serve.
     missed: AtomicU64,
+    /// Lookups that were foreseen and read ahead.
+    fetched: AtomicU64,
+    /// The share of the latest lookups that missed memory, or would have: 65 536 is all of them.
+    coldness: AtomicU32,
 }
+
+/// Of how many of the latest lookups the coldness tells, roughly: more than those of one block, which
+/// come after what was read ahead for them.
+const REMEMBERED: u32 = 512;
+
+/// The coldness from which on reading ahead pays.
+const COLD: u32 = 65_536 / 16;
+
+impl Counts {
+    /// Follows the share of lookups that miss. Two threads at once may lose some of it.
+    fn feel(&self, missed: bool) {
+        let before = self.coldness.load(Ordering::Relaxed);
+        let gain = if missed { 65_536 / REMEMBERED } else { 0 };
+        let after = before - before / REMEMBERED + gain;
+        self.coldness.store(after, Ordering::Relaxed);
+    }
+}
+
+type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// An open database. Any number of threads may read while one writes.
 #[derive(Debug)]
@@ -143,7 +166,11 @@ pub struct Db {
 struct Shared {
     /// Nothing once the database is closed; locked for writing only to close, compact or check.
     database: RwLock<Option<Database>>,
+    /// The table of the base as it is since the last commit, opened when it is first read.
+    view: RwLock<Option<Arc<Rows>>>,
     cache: Mutex<Cache>,
+    /// Where the base begins; locked for writing while it moves.
+    base: RwLock<Base>,
     generation: AtomicU32,
     counts: Counts,
     traffic: Arc<Traffic>,
@@ -171,7 +198,9 @@ impl Db {
         let db = Db {
             shared: Arc::new(Shared {
                 database: RwLock::new(Some(database)),
+                view: RwLock::new(None),
                 cache: Mutex::new(Cache::new(cache)),
+                base: RwLock::new(Base::default()),
                 generation: AtomicU32::new(0),
                 counts: Counts::default(),
                 traffic,
@@ -181,6 +210,7 @@ impl Db {
         if let Ok(Some(anchor)) = db.get(META, ANCHOR) {
             let generation = Trie::anchor_generation(&anchor).unwrap_or_default();
             db.shared.generation.store(generation, Ordering::SeqCst);
+            *db.shared.base_mut() = Base::from_anchor(&anchor).unwrap_or_default();
         }
         Ok(db)
     }
@@ -192,6 +222,7 @@ impl Db {
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
+        self.shared.forget_view();
         *database = None;
         Ok(())
     }
@@ -271,12 +302,15 @@ impl Db {
         durable: bool,
     ) -> Result<(), DbError> {
         let advance = match base {
-            Some(trie) => Some((
-                Advance::between(&self.base()?, trie).map_err(unreadable)?,
-                trie,
-            )),
+            Some(trie) => {
+                let anchor = trie.to_anchor().map_err(unreadable)?;
+                let advance = Advance::between(&self.base()?, trie).map_err(unreadable)?;
+                Some((advance, anchor, trie.generation()))
+            }
             None => None,
         };
+        // Whoever walks the base from its beginning waits until pages and beginning agree again.
+        let mut begins = advance.as_ref().map(|_| self.shared.base_mut());
         self.shared.read(|database| {
             let mut writing = database.begin_write()?;
             writing
@@ -289,21 +323,21 @@ impl Db {
             // Without it the first start after a crash reads the whole file.
             writing.set_quick_repair(durable);
             rows::write(&writing, writes)?;
-            if let Some((advance, trie)) = &advance {
-                rows::write_advance(&writing, advance, trie)?;
+            if let Some((advance, anchor, _)) = &advance {
+                rows::write_advance(&writing, advance, anchor)?;
             }
             writing.commit()?;
             Ok(())
         })?;
+        self.shared.forget_view();
         count(&self.shared.counts.commits);
         if durable {
             count(&self.shared.counts.synced);
         }
-        if let Some((advance, trie)) = advance {
+        if let (Some((advance, anchor, generation)), Some(begins)) = (advance, &mut begins) {
             self.shared.refresh(advance);
-            self.shared
-                .generation
-                .store(trie.generation(), Ordering::SeqCst);
+            **begins = base_of(&anchor)?;
+            self.shared.generation.store(generation, Ordering::SeqCst);
         }
         Ok(())
     }
@@ -311,7 +345,10 @@ impl Db {
     /// The base, as a trie of references; the empty trie before the first move.
     pub fn base(&self) -> Result<Trie, DbError> {
         let anchor = self.get(META, ANCHOR)?;
-        let anchor = anchor.unwrap_or_else(|| Trie::default().to_anchor());
+        let anchor = match anchor {
+            Some(anchor) => anchor,
+            None => Trie::default().to_anchor().map_err(unreadable)?,
+        };
         let source: Arc<dyn Source> = self.shared.clone();
         Trie::from_anchor(&anchor, source)
             .ok_or_else(|| DbError::damaged("the row of the base is malformed"))
@@ -370,8 +407,8 @@ impl Db {
     }
 
     /// Lookups that memory served, and that it did not; the same for pages; bytes in the cache; atomic
-    /// writes, those that waited for the disk, bytes written.
-    pub fn counters(&self) -> [u64; 8] {
+    /// writes, those that waited for the disk, bytes written; lookups that were read ahead.
+    pub fn counters(&self) -> [u64; 9] {
         let counts = &self.shared.counts;
         let cache = self.shared.cache().bytes() as u64;
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -384,6 +421,7 @@ impl Db {
             load(&counts.commits),
             load(&counts.synced),
             load(&self.shared.traffic.written),
+            load(&counts.fetched),
         ]
     }
 }
@@ -416,6 +454,7 @@ impl Shared {
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
+        self.forget_view();
         body(guard.as_mut().ok_or_else(|| DbError::host(CLOSED))?)
     }
 
@@ -435,22 +474,63 @@ impl Shared {
         })
     }
 
+    /// A row of the base.
+    fn state_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+        self.read(|database| {
+            let Some(rows) = self.view(database)? else {
+                return Ok(None);
+            };
+            let row = rows.get(key)?;
+            Ok(row.map(|row| row.value().to_vec()))
+        })
+    }
+
+    /// The table of the base; `None` when nothing was ever written to it.
+    fn view(&self, database: &Database) -> Result<Option<Arc<Rows>>, DbError> {
+        let known = self.view.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rows) = known.as_ref() {
+            return Ok(Some(Arc::clone(rows)));
+        }
+        drop(known);
+        // Opened under the lock: a commit meanwhile waits for it, then forgets it.
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        if view.is_none() {
+            *view = match database.begin_read()?.open_table(definition(STATE)?) {
+                Err(redb::TableError::TableDoesNotExist(_)) => None,
+                rows => Some(Arc::new(rows?)),
+            };
+        }
+        Ok(view.clone())
+    }
+
+    fn base_mut(&self) -> RwLockWriteGuard<'_, Base> {
+        self.base.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_view(&self) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Brings the cache up to a move of the base.
     fn refresh(&self, advance: Advance) {
         let mut cache = self.cache();
         for (place, page) in advance.pages {
             match page {
-                Some(page) => cache.put(Name::Page(place), Item::Page(Arc::new(page))),
+                Some(page) => cache.renew(Name::Page(place), Item::Page(Arc::new(page))),
                 None => cache.remove(&Name::Page(place)),
             }
         }
         for (key, value) in advance.values {
             match value {
-                Some(leaf) => cache.put(Name::Value(key), Item::Value(leaf)),
+                Some(leaf) => cache.renew(Name::Value(key), Item::Value(leaf)),
                 None => cache.remove(&Name::Value(key)),
             }
         }
     }
+}
+
+fn base_of(anchor: &[u8]) -> Result<Base, DbError> {
+    Base::from_anchor(anchor).ok_or_else(|| DbError::damaged("the row of the base is malformed"))
 }
 
 fn unreadable(error: SourceError) -> DbError {
@@ -473,6 +553,11 @@ impl Source for Shared {
         self.generation.load(Ordering::SeqCst)
     }
 
+    fn base(&self) -> Base {
+        let base = self.base.read().unwrap_or_else(PoisonError::into_inner);
+        base.clone()
+    }
+
     fn page(&self, place: &Place, again: bool) -> Result<Arc<Page>, SourceError> {
         let name = Name::Page(*place);
         match self.cache().get(&name) {
@@ -486,7 +571,7 @@ impl Source for Shared {
         count(&self.counts.missed);
         let missing = SourceError::Page(*place);
         let bytes = self
-            .get(STATE, &place.to_bytes())
+            .state_row(&place.to_bytes())
             .map_err(|error| why(error, &missing))?;
         let bytes = bytes.ok_or(missing.clone())?;
         let page = Arc::new(Page::from_bytes(&bytes, place).ok_or(missing)?);
@@ -503,7 +588,7 @@ impl Source for Shared {
         count(&self.counts.missed);
         let missing = SourceError::Value(*key);
         let value = self
-            .get(STATE, &rows::value_key(key))
+            .state_row(&rows::value_key(key))
             .map_err(|error| why(error, &missing))?;
         let entry = [&key[..], &value.ok_or(missing.clone())?].concat();
         let leaf = Leaf::from_bytes(&entry).ok_or(missing)?;
@@ -521,5 +606,30 @@ impl Source for Shared {
         } else {
             &self.counts.lookup_misses
         });
+        self.counts.feel(!hit);
+    }
+
+    fn cached_page(&self, place: &Place) -> Option<Arc<Page>> {
+        match self.cache().get(&Name::Page(*place)) {
+            Some(Item::Page(page)) => Some(page),
+            _ => None,
+        }
+    }
+
+    fn cached_value(&self, key: &Key) -> Option<Leaf> {
+        match self.cache().get(&Name::Value(*key)) {
+            Some(Item::Value(leaf)) => Some(leaf),
+            _ => None,
+        }
+    }
+
+    fn count_fetched(&self, lookups: usize) {
+        let fetched = &self.counts.fetched;
+        fetched.fetch_add(lookups as u64, Ordering::Relaxed);
+        (0..lookups).for_each(|_| self.counts.feel(true));
+    }
+
+    fn is_cold(&self) -> bool {
+        self.counts.coldness.load(Ordering::Relaxed) >= COLD
     }
 }

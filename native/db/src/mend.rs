@@ -6,7 +6,7 @@ use jamliquor_trie::{verify, Mended, Mender, Place, Spot};
 use redb::Durability;
 
 use crate::cache::{Item, Name};
-use crate::rows::{seal, value_key};
+use crate::rows::value_key;
 use crate::{definition, unreadable, Db, DbError, STATE, VALUE_MARK};
 
 /// Key of the row that holds a page or a value.
@@ -54,10 +54,11 @@ impl Db {
                 .map_err(|error| DbError::host(error.to_string()))?;
             writing
                 .open_table(definition(STATE)?)?
-                .insert(&row[..], &seal(STATE, &row, bytes)[..])?;
+                .insert(&row[..], bytes)?;
             writing.commit()?;
             Ok(())
         })?;
+        self.shared.forget_view();
         let mut cache = self.shared.cache();
         match mended {
             Mended::Page(place, page) => cache.put(Name::Page(place), Item::Page(Arc::new(page))),

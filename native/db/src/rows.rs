@@ -1,7 +1,7 @@
 //! Rows of tables: their encoding in a batch, their checksums, their way into a transaction.
 
 use blake2b_simd::Params;
-use jamliquor_trie::{Advance, Key, Leaf, Page, Trie};
+use jamliquor_trie::{Advance, Key, Leaf, Page};
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use crate::{definition, DbError, ANCHOR, META, STATE, TABLES, VALUE_MARK};
@@ -55,7 +55,8 @@ fn checksum(table: u8, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_BYTES] {
     sum
 }
 
-/// A value as it is stored: behind its checksum.
+/// A value as it is stored: behind its checksum. The base needs none: what stands there is compared
+/// with the hashes that the trie is made of.
 pub fn seal(table: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(CHECKSUM_BYTES + value.len());
     sealed.extend_from_slice(&checksum(table, key, value));
@@ -114,11 +115,11 @@ pub fn value_key(key: &Key) -> Vec<u8> {
     [&key[..], &[VALUE_MARK]].concat()
 }
 
-/// Puts a move of the base to `trie` into a transaction.
+/// Puts a move of the base, to the trie of this anchor, into a transaction.
 pub fn write_advance(
     writing: &WriteTransaction,
     advance: &Advance,
-    trie: &Trie,
+    anchor: &[u8],
 ) -> Result<(), DbError> {
     let pages = advance.pages.iter().map(|(place, page)| {
         let bytes = page.as_ref().map(Page::bytes);
@@ -134,7 +135,7 @@ pub fn write_advance(
     for (key, bytes) in all {
         match bytes {
             Some(bytes) => {
-                rows.insert(&key[..], &seal(STATE, &key, bytes)[..])?;
+                rows.insert(&key[..], bytes)?;
             }
             None => {
                 rows.remove(&key[..])?;
@@ -142,7 +143,7 @@ pub fn write_advance(
         }
     }
     let mut meta = writing.open_table(definition(META)?)?;
-    meta.insert(ANCHOR, &seal(META, ANCHOR, &trie.to_anchor())[..])?;
+    meta.insert(ANCHOR, &seal(META, ANCHOR, anchor)[..])?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod buffer;
 mod checks;
 mod db;
 mod erasure;
+mod foresight;
 mod proof;
 mod pvm;
 mod snapshot;

@@ -1,12 +1,11 @@
 //! What a source must write to become the home of a younger trie.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::hash::{Hash, EMBEDDED_MAX};
-use crate::node::{bit, shared_bits, Edge, Key, Leaf, Node};
-use crate::page::{append_record, read_record, Page, Place};
-use crate::source::{Source, SourceError};
+use crate::node::{bit, shared_bits, Key, Leaf, Node, KEY_BYTES};
+use crate::page::{append_record, Page, Place, INLINE_MAX};
+use crate::source::{Base, Source, SourceError};
 use crate::trie::Trie;
 
 /// Pages and values that change when the base moves to another trie.
@@ -14,62 +13,119 @@ use crate::trie::Trie;
 pub struct Advance {
     /// New pages; `None` where there is none any more.
     pub pages: BTreeMap<Place, Option<Page>>,
-    /// New values that have no room in pages; `None` where there is none any more.
+    /// New values that stand in no page; `None` where there is none any more.
     pub values: BTreeMap<Key, Option<Leaf>>,
 }
 
 impl Advance {
     /// What turns the pages of `old` into those of `new`. Parts that both share are not visited.
     pub fn between(old: &Trie, new: &Trie) -> Result<Advance, SourceError> {
-        let mut advance = Advance::default();
-        let mut places = BTreeMap::new();
-        for key in old.changed_keys(new)? {
-            let kept = new.large_value(&key)?;
-            if kept.is_some() || old.has_large_value(&key)? {
-                advance.values.insert(key, kept);
-            }
+        let mut making = Making {
+            old,
+            new,
+            advance: Advance::default(),
+            changed: HashSet::new(),
+            before: old.root_row(),
+            after: new.root_row(),
+            ahead: new.young_keys(old.generation()),
+        };
+        making.read_ahead(&[0; KEY_BYTES]);
+        old.each_changed(new, STRETCH, &mut |keys| making.add(keys))?;
+        making.move_values()?;
+        Ok(making.advance)
+    }
+}
+
+/// Keys whose pages are read, compared and written together.
+const STRETCH: usize = 128;
+
+/// An advance in the making.
+struct Making<'a> {
+    old: &'a Trie,
+    new: &'a Trie,
+    advance: Advance,
+    changed: HashSet<Key>,
+    /// Keys of values that were rows, in the pages that were looked at, and of those that will be.
+    before: HashSet<Key>,
+    after: HashSet<Key>,
+    /// Keys that will turn out to be changed, in order, as far as they are known.
+    ahead: Vec<Key>,
+}
+
+impl Making<'_> {
+    /// Builds the pages that lead to some changed keys.
+    fn add(&mut self, keys: Vec<Key>) -> Result<(), SourceError> {
+        let (old, new) = (self.old, self.new);
+        for key in &keys {
             for trie in [old, new] {
-                for at in trie.branches_towards(&key)? {
-                    places.entry(Place::of(&key, at)).or_insert(key);
+                for at in trie.branches_towards(key)? {
+                    let place = Place::of(key, at);
+                    if !self.advance.pages.contains_key(&place) {
+                        self.build(place, key)?;
+                    }
                 }
             }
         }
-        for (place, key) in places {
-            let page = match new.top_of(&place, &key)? {
-                Some(top) => Some(Page::build(&top, new.reader())?),
-                None => None,
-            };
-            advance.pages.insert(place, page);
+        if let Some(last) = keys.last() {
+            self.read_ahead(last);
         }
-        Ok(advance)
+        self.changed.extend(keys);
+        Ok(())
+    }
+
+    fn build(&mut self, place: Place, key: &Key) -> Result<(), SourceError> {
+        if let Some(Node::StoredBranch(top)) = self.old.top_of(&place, key)? {
+            self.before.extend(self.old.reader().locate(&top)?.0.rows());
+        }
+        let page = match self.new.top_of(&place, key)? {
+            Some(top) => Some(Page::build(&top, self.new.reader())?),
+            None => None,
+        };
+        self.after.extend(page.iter().flat_map(Page::rows));
+        self.advance.pages.insert(place, page);
+        Ok(())
+    }
+
+    /// Reads what the next stretch behind a key leads through.
+    fn read_ahead(&self, key: &Key) {
+        let next = self.ahead.partition_point(|known| known <= key);
+        let end = self.ahead.len().min(next + STRETCH);
+        self.old.fetch(&self.ahead[next..end]);
+    }
+
+    /// Rows of values: those that pages gave up go, those that are new or changed come. Where an entry
+    /// hangs may change without the entry.
+    fn move_values(&mut self) -> Result<(), SourceError> {
+        let gone = self.before.difference(&self.after).map(|key| (*key, None));
+        self.advance.values.extend(gone);
+        for key in &self.after {
+            if !self.before.contains(key) || self.changed.contains(key) {
+                self.advance.values.insert(*key, self.new.get(key)?);
+            }
+        }
+        Ok(())
     }
 }
 
 impl Trie {
     /// What a source has to remember of its base beside pages and values.
-    pub fn to_anchor(&self) -> Vec<u8> {
+    pub fn to_anchor(&self) -> Result<Vec<u8>, SourceError> {
         let mut bytes = self.generation().to_le_bytes().to_vec();
         bytes.extend_from_slice(&(self.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&(self.value_bytes() as u64).to_le_bytes());
         if let Some(edge) = &self.root {
-            append_record(&mut bytes, &edge.node, &edge.own_hash(0));
+            let node = self.reader().near(&edge.node)?;
+            append_record(&mut bytes, &node, &edge.own_hash(0), true);
         }
-        bytes
+        Ok(bytes)
     }
 
     /// The base of a source as a trie of references, from what [`Trie::to_anchor`] gave.
     pub fn from_anchor(anchor: &[u8], source: Arc<dyn Source>) -> Option<Trie> {
         let (generation, rest) = anchor.split_first_chunk::<4>()?;
         let (len, rest) = rest.split_first_chunk::<8>()?;
-        let (value_bytes, rest) = rest.split_first_chunk::<8>()?;
-        let root = match rest {
-            [] => None,
-            _ => {
-                let node = read_record(rest)?;
-                let own: Hash = crate::page::outside_hash(&node);
-                Some(Edge::lifted(node, own, 0))
-            }
-        };
+        let (value_bytes, _) = rest.split_first_chunk::<8>()?;
+        let root = Base::from_anchor(anchor)?.into_root();
         let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
         let value_bytes = usize::try_from(u64::from_le_bytes(*value_bytes)).ok()?;
         let generation = u32::from_le_bytes(*generation);
@@ -89,15 +145,32 @@ impl Trie {
             .map(|bytes| u32::from_le_bytes(*bytes))
     }
 
-    /// The entry of a key, if its value has no room in a page.
-    fn large_value(&self, key: &Key) -> Result<Option<Leaf>, SourceError> {
-        let leaf = self.get(key)?;
-        Ok(leaf.filter(|leaf| leaf.value().len() > EMBEDDED_MAX))
+    /// Keys of the entries that were put after a generation.
+    fn young_keys(&self, generation: u32) -> Vec<Key> {
+        let mut keys = Vec::new();
+        let mut pending: Vec<&Node> = self.root.iter().map(|edge| &edge.node).collect();
+        while let Some(node) = pending.pop() {
+            match node {
+                Node::Branch(branch) if branch.birth > generation => {
+                    pending.extend(branch.edges.iter().map(|edge| &edge.node));
+                }
+                Node::Leaf(leaf, birth) if *birth > generation => keys.push(*leaf.key()),
+                _ => {}
+            }
+        }
+        keys.sort_unstable();
+        keys
     }
 
-    fn has_large_value(&self, key: &Key) -> Result<bool, SourceError> {
-        let found = self.find(key)?;
-        Ok(found.is_some_and(|found| found.value_len() > EMBEDDED_MAX))
+    /// The key of a trie's only entry, if its value is a row of its own.
+    fn root_row(&self) -> HashSet<Key> {
+        let root = self.root.as_ref().map(|edge| &edge.node);
+        let large = match root {
+            Some(Node::Leaf(leaf, _)) if leaf.value().len() > INLINE_MAX => Some(*leaf.key()),
+            Some(Node::StoredLeaf(leaf)) if leaf.value_len as usize > INLINE_MAX => Some(leaf.key),
+            _ => None,
+        };
+        large.into_iter().collect()
     }
 
     /// Bits of the branches that the bits of a key lead through.

@@ -19,6 +19,7 @@
 //! that for a difference, which descends two tries).
 
 mod advance;
+mod ahead;
 mod batch;
 mod hash;
 mod mend;
@@ -33,6 +34,7 @@ mod verify;
 mod walk;
 
 pub use advance::Advance;
+pub use ahead::{Foresight, Peek};
 pub use batch::{append_entry, decode_changes, BatchError, REMOVED};
 pub use hash::{blake2b, Hash, ZERO_HASH};
 pub use mend::{Mended, Mender, Spot};
@@ -40,7 +42,7 @@ pub use node::{Key, Leaf, KEY_BYTES};
 pub use page::{Page, Place, PAGE_BITS};
 pub use partial::{apply_partial, open_partial, Need, PartialError};
 pub use root::{RootBuilder, RootError};
-pub use source::{Source, SourceError};
+pub use source::{Base, Source, SourceError};
 pub use trie::{ApplyError, Change, Trie};
 pub use verify::{verify, Damage};
 pub use walk::Entries;

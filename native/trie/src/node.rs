@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::hash::{blake2b, branch_hash, lift, Hash, EMBEDDED_MAX};
+use crate::hash::{blake2b, branch_hash, lift, Hash, EMBEDDED_MAX, ZERO_HASH};
 use crate::source::{Reader, SourceError};
 
 /// Length of a state key in bytes.
@@ -112,9 +112,18 @@ impl Node {
 
     /// The branch that this node is, fetched where it is stored; `None` for a leaf.
     pub fn branch(&self, reader: Reader<'_>) -> Result<Option<Arc<Branch>>, SourceError> {
+        self.branch_hashed(reader, [true; 2])
+    }
+
+    /// The same for who needs the hashes of links to branches on some sides only.
+    pub fn branch_hashed(
+        &self,
+        reader: Reader<'_>,
+        hashed: [bool; 2],
+    ) -> Result<Option<Arc<Branch>>, SourceError> {
         match self {
             Node::Branch(branch) => Ok(Some(Arc::clone(branch))),
-            Node::StoredBranch(stored) => reader.branch(stored).map(Some),
+            Node::StoredBranch(stored) => reader.branch(stored, hashed).map(Some),
             Node::Leaf(..) | Node::StoredLeaf(_) => Ok(None),
         }
     }
@@ -128,6 +137,12 @@ impl Branch {
 }
 
 impl Edge {
+    /// A link to a branch for who looks at the node alone.
+    pub fn unhashed(node: Node) -> Edge {
+        let hash = ZERO_HASH;
+        Edge { hash, node }
+    }
+
     /// A link to an entry in memory.
     pub fn to_leaf(leaf: Leaf, hash: Hash, birth: u32) -> Edge {
         let node = Node::Leaf(leaf, birth);

@@ -6,20 +6,31 @@
 //! same places whatever surrounds it. A level of which no branch is part has no page.
 //!
 //! A page is a table of branches, parents first, followed by its records: the entries and the links
-//! to other pages that hang from them. No hash that the rest of the page determines is written: all
+//! to other pages that hang from them. Values stand in the records of their entries as long as they
+//! are not large, so that one read finds what stands at the bottom of the trie. No hash that the rest of the page determines is written: all
 //! are computed when it is read, and comparing one with a reference checks everything below it.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hash::{branch_hash, embedded_leaf_hash, lift, regular_leaf_hash, Hash, EMBEDDED_MAX};
+use crate::hash::{blake2b, branch_hash, embedded_leaf_hash, leaf_hashes, lift, regular_leaf_hash};
+use crate::hash::{Hash, EMBEDDED_MAX, ZERO_HASH};
 use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, StoredBranch, StoredLeaf};
 use crate::node::{KEY_BITS, KEY_BYTES};
 use crate::source::{Reader, SourceError};
 
-/// Depth of a page in bits. Six make a state of a million entries three deep, and then two reads
-/// find an entry: one of 4096 pages, and a small page next to the values below it.
-pub const PAGE_BITS: usize = 6;
+/// Depth of a page in bits. State keys alternate octets of a service's number with octets of a hash
+/// (appendix D.1): cut at octets, a state with one large service is as shallow as any other. A
+/// million entries then have some 65 000 pages of 15 at the bottom and few above, which stay in memory.
+pub const PAGE_BITS: usize = 8;
+
+/// Values up to this length stand in the page of their entry, if few entries hang from that; each
+/// other one is a row of its own.
+pub(crate) const INLINE_MAX: usize = 512;
+
+/// Up to so many entries of a page have their values in it. A page is written as a whole, so one that
+/// many entries hang from would grow costly to change.
+const INLINE_ENTRIES: usize = 32;
 
 /// Branches that fit in a page.
 const MOST_BRANCHES: usize = (1 << PAGE_BITS) - 1;
@@ -30,6 +41,7 @@ const INSIDE: u16 = 0x8000;
 
 const LINK: u8 = 0xb0;
 const REGULAR: u8 = 0xc0;
+const INLINE: u8 = 0xd0;
 
 /// Where a page lies: the cut at which it starts, and the bits of all its keys before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,12 +116,19 @@ fn cut(key: &Key, bits: usize) -> Key {
 pub struct Page {
     bytes: Box<[u8]>,
     hashes: Box<[Hash]>,
+    inner: bool,
 }
 
 /// What hangs from a branch of a page.
 enum Child {
     Inside(usize),
     Outside(Node),
+}
+
+impl Child {
+    fn is_link(&self) -> bool {
+        matches!(self, Child::Outside(Node::StoredBranch(_)))
+    }
 }
 
 impl Page {
@@ -121,8 +140,17 @@ impl Page {
         }
         let mut page = Page {
             bytes: bytes.into(),
-            hashes: vec![[0; 32]; count].into(),
+            hashes: vec![ZERO_HASH; count].into(),
+            inner: false,
         };
+        let children: Option<Vec<_>> = (0..count)
+            .map(|index| Some([page.child(index, 0)?, page.child(index, 1)?]))
+            .collect();
+        let children = children?;
+        let links = children.iter().flatten().filter(|child| child.is_link());
+        // As many ends as branches and one more: a page is a tree.
+        page.inner = is_inner(links.count(), count + 1);
+        let outside = outside_hashes(&children);
         let mut seen = [false; MOST_BRANCHES];
         let mut keys = [[0; KEY_BYTES]; MOST_BRANCHES];
         let mut own_bits = [0; MOST_BRANCHES];
@@ -133,15 +161,15 @@ impl Page {
             }
             let mut sides = [[0; 32]; 2];
             for (side, hash) in sides.iter_mut().enumerate() {
-                let (below, key, at) = match page.child(index, side)? {
-                    Child::Inside(child) => {
+                let (below, key, at) = match &children[index][side] {
+                    &Child::Inside(child) => {
                         if child <= index || child >= count || seen[child] {
                             return None;
                         }
                         seen[child] = true;
                         (page.hashes[child], keys[child], own_bits[child])
                     }
-                    Child::Outside(node) => (outside_hash(&node), *node.first_key(), node.bit()),
+                    Child::Outside(node) => (outside[index][side], *node.first_key(), node.bit()),
                 };
                 if at <= own || bit(&key, own) != side {
                     return None;
@@ -170,16 +198,7 @@ impl Page {
             records: Vec::new(),
         };
         builder.add(top, None)?;
-        let mut bytes = vec![builder.rows.len() as u8];
-        for (bit, children) in &builder.rows {
-            bytes.push(*bit);
-            bytes.extend(children.iter().flat_map(|child| child.to_le_bytes()));
-        }
-        bytes.extend_from_slice(&builder.records);
-        Ok(Page {
-            bytes: bytes.into(),
-            hashes: builder.hashes.into(),
-        })
+        builder.page()
     }
 
     /// The bytes that go to disk.
@@ -190,6 +209,11 @@ impl Page {
     /// Bytes of memory that the page takes.
     pub fn memory(&self) -> usize {
         self.bytes.len() + self.hashes.len() * 32 + size_of::<Page>()
+    }
+
+    /// Whether the page mostly leads on to other pages.
+    pub fn is_inner(&self) -> bool {
+        self.inner
     }
 
     /// Hash of the top branch at its own bit.
@@ -223,6 +247,11 @@ impl Page {
         leaves
     }
 
+    /// Keys of the entries of this page whose values are rows.
+    pub(crate) fn rows(&self) -> Vec<Key> {
+        self.stored_leaves().iter().map(|leaf| leaf.key).collect()
+    }
+
     /// Index of the branch at this bit on the way to this key, if it has this hash.
     pub(crate) fn locate(&self, key: &Key, at: u8, hash: &Hash) -> Option<usize> {
         let mut index = 0;
@@ -246,8 +275,8 @@ impl Page {
         }
     }
 
-    /// A branch as one in memory.
-    pub(crate) fn branch(&self, index: usize) -> Branch {
+    /// A branch as one in memory. Links to branches have hashes only on the `hashed` sides.
+    pub(crate) fn branch(&self, index: usize, hashed: [bool; 2]) -> Branch {
         let own = self.bit(index);
         let edges = [0, 1].map(|side| match self.known_child(index, side) {
             Child::Inside(child) => {
@@ -257,8 +286,13 @@ impl Page {
                     bit: self.bit(child) as u8,
                 };
                 let own_hash = stored.hash;
-                Edge::lifted(Node::StoredBranch(Arc::new(stored)), own_hash, own + 1)
+                let node = Node::StoredBranch(Arc::new(stored));
+                match hashed[side] {
+                    true => Edge::lifted(node, own_hash, own + 1),
+                    false => Edge::unhashed(node),
+                }
             }
+            Child::Outside(node) if node.is_branch() && !hashed[side] => Edge::unhashed(node),
             Child::Outside(node) => {
                 let own_hash = outside_hash(&node);
                 Edge::lifted(node, own_hash, own + 1)
@@ -300,8 +334,11 @@ impl Page {
         if row & INSIDE != 0 {
             return Some(Child::Inside(usize::from(row & !INSIDE)));
         }
-        let records = 1 + self.hashes.len() * ROW_BYTES;
-        read_record(self.bytes.get(records + usize::from(row)..)?).map(Child::Outside)
+        read_record(self.records().get(usize::from(row)..)?).map(Child::Outside)
+    }
+
+    fn records(&self) -> &[u8] {
+        &self.bytes[1 + self.hashes.len() * ROW_BYTES..]
     }
 }
 
@@ -310,9 +347,34 @@ pub(crate) fn outside_hash(node: &Node) -> Hash {
     match node {
         Node::StoredBranch(branch) => branch.hash,
         Node::StoredLeaf(leaf) => regular_leaf_hash(&leaf.key, &leaf.value_hash),
-        Node::Leaf(leaf, _) => embedded_leaf_hash(leaf.key(), leaf.value()),
+        Node::Leaf(leaf, _) if leaf.value().len() <= EMBEDDED_MAX => {
+            embedded_leaf_hash(leaf.key(), leaf.value())
+        }
+        Node::Leaf(leaf, _) => regular_leaf_hash(leaf.key(), &blake2b(leaf.value())),
         Node::Branch(branch) => branch.hash(),
     }
+}
+
+/// Hashes of what hangs from the branches of a page outside it, many leaves at once.
+fn outside_hashes(children: &[[Child; 2]]) -> Vec<[Hash; 2]> {
+    let leaves: Vec<&Leaf> = children
+        .iter()
+        .flatten()
+        .filter_map(|child| match child {
+            Child::Outside(Node::Leaf(leaf, _)) => Some(leaf),
+            _ => None,
+        })
+        .collect();
+    let mut of_leaves = leaf_hashes(&leaves).into_iter();
+    let mut hash = |child: &Child| match child {
+        Child::Inside(_) => ZERO_HASH,
+        Child::Outside(Node::Leaf(..)) => of_leaves.next().unwrap_or_default(),
+        Child::Outside(node) => outside_hash(node),
+    };
+    children
+        .iter()
+        .map(|[left, right]| [hash(left), hash(right)])
+        .collect()
 }
 
 fn lift_branch(hash: Hash, key: &Key, from: usize, top: usize) -> Hash {
@@ -322,16 +384,23 @@ fn lift_branch(hash: Hash, key: &Key, from: usize, top: usize) -> Hash {
     }
 }
 
-/// Appends the record of an entry or of a link to a branch with this hash at its own bit.
-pub(crate) fn append_record(records: &mut Vec<u8>, node: &Node, own: &Hash) {
+/// Appends the record of an entry or of a link to a branch with this hash at its own bit; with `near`
+/// a value stands in the record unless it is large.
+pub(crate) fn append_record(records: &mut Vec<u8>, node: &Node, own: &Hash, near: bool) {
     match node {
         Node::Leaf(leaf, _) if leaf.value().len() <= EMBEDDED_MAX => {
             records.push(leaf.value().len() as u8);
             records.extend_from_slice(leaf.key());
             records.extend_from_slice(leaf.value());
         }
+        Node::Leaf(leaf, _) if near && leaf.value().len() <= INLINE_MAX => {
+            records.push(INLINE);
+            records.extend_from_slice(&(leaf.value().len() as u16).to_le_bytes());
+            records.extend_from_slice(leaf.key());
+            records.extend_from_slice(leaf.value());
+        }
         Node::Leaf(leaf, _) => {
-            let value_hash = crate::hash::blake2b(leaf.value());
+            let value_hash = blake2b(leaf.value());
             append_regular(records, leaf.key(), &value_hash, leaf.value().len() as u32);
         }
         Node::StoredLeaf(leaf) => {
@@ -377,6 +446,13 @@ pub(crate) fn read_record(bytes: &[u8]) -> Option<Node> {
                 value_len: u32::from_le_bytes(*value_len),
             })))
         }
+        INLINE => {
+            let (length, rest) = rest.split_first_chunk::<2>()?;
+            let length = usize::from(u16::from_le_bytes(*length));
+            let entry = rest.get(..KEY_BYTES + length)?;
+            let fits = (EMBEDDED_MAX + 1..=INLINE_MAX).contains(&length);
+            Some(Node::Leaf(fits.then(|| Leaf::from_bytes(entry))??, 0))
+        }
         length if usize::from(length) <= EMBEDDED_MAX => {
             let entry = rest.get(..KEY_BYTES + usize::from(length))?;
             Some(Node::Leaf(Leaf::from_bytes(entry)?, 0))
@@ -389,14 +465,20 @@ pub(crate) fn read_record(bytes: &[u8]) -> Option<Node> {
 struct Builder<'a> {
     level: usize,
     reader: Reader<'a>,
+    /// Branches with their children: another branch, or the number of a record.
     rows: Vec<(u8, [u16; 2])>,
     hashes: Vec<Hash>,
-    records: Vec<u8>,
+    /// What hangs from the branches, with its hash at its own bit.
+    records: Vec<(Node, Hash)>,
 }
 
 impl Builder<'_> {
     /// Adds a branch of the page with what hangs from it; gives its index.
     fn add(&mut self, node: &Node, own: Option<Hash>) -> Result<u16, SourceError> {
+        if let Node::StoredBranch(stored) = node {
+            let (page, index) = self.reader.locate(stored)?;
+            return Ok(self.copy(&page, index));
+        }
         let branch = node
             .branch(self.reader)?
             .expect("a page starts at a branch");
@@ -410,11 +492,74 @@ impl Builder<'_> {
             self.rows[index].1[side] = if at < KEY_BITS && at / PAGE_BITS == self.level {
                 INSIDE | self.add(&edge.node, Some(own))?
             } else {
-                let offset = self.records.len() as u16;
-                append_record(&mut self.records, &edge.node, &own);
-                offset
+                self.hang(edge.node.clone(), own)
             };
         }
         Ok(index as u16)
     }
+
+    /// Adds a branch of the page as it was, which did not change, with what hangs from it.
+    fn copy(&mut self, page: &Page, from: usize) -> u16 {
+        let index = self.rows.len();
+        self.rows.push((page.bit(from) as u8, [0; 2]));
+        self.hashes.push(page.hashes[from]);
+        for side in 0..2 {
+            self.rows[index].1[side] = match page.known_child(from, side) {
+                Child::Inside(child) => INSIDE | self.copy(page, child),
+                Child::Outside(node) => {
+                    // Only the record of a link says its hash.
+                    let own = match &node {
+                        Node::StoredBranch(branch) => branch.hash,
+                        _ => ZERO_HASH,
+                    };
+                    self.hang(node, own)
+                }
+            };
+        }
+        index as u16
+    }
+
+    fn hang(&mut self, node: Node, own: Hash) -> u16 {
+        self.records.push((node, own));
+        self.records.len() as u16 - 1
+    }
+
+    fn page(self) -> Result<Page, SourceError> {
+        let links = self.records.iter().filter(|(node, _)| node.is_branch());
+        let (links, all) = (links.count(), self.records.len());
+        let near = all - links <= INLINE_ENTRIES;
+        let mut records = Vec::new();
+        let mut offsets = Vec::with_capacity(all);
+        for (node, own) in &self.records {
+            offsets.push(records.len() as u16);
+            match near {
+                true => append_record(&mut records, &self.reader.near(node)?, own, true),
+                false => append_record(&mut records, node, own, false),
+            }
+        }
+        let mut bytes = vec![self.rows.len() as u8];
+        for (bit, children) in &self.rows {
+            bytes.push(*bit);
+            bytes.extend(children.iter().flat_map(|&child| {
+                let inside = child & INSIDE != 0;
+                let child = if inside {
+                    child
+                } else {
+                    offsets[usize::from(child)]
+                };
+                child.to_le_bytes()
+            }));
+        }
+        bytes.extend_from_slice(&records);
+        Ok(Page {
+            bytes: bytes.into(),
+            hashes: self.hashes.into(),
+            inner: is_inner(links, all),
+        })
+    }
+}
+
+/// Whether a page leads on to other pages, rather than to entries.
+fn is_inner(links: usize, records: usize) -> bool {
+    links * 2 > records
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::hash::blake2b;
+use crate::node::{bit, shared_bits, Edge, Node};
 use crate::node::{Branch, Key, Leaf, StoredBranch, StoredLeaf};
-use crate::page::{Page, Place};
+use crate::page::{outside_hash, read_record, Page, Place, INLINE_MAX};
 
 /// Why a node or a value could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,30 @@ impl fmt::Display for SourceError {
     }
 }
 
+/// Where the base of a source begins.
+#[derive(Clone, Debug, Default)]
+pub struct Base(Option<Edge>);
+
+impl Base {
+    /// From what [`crate::Trie::to_anchor`] gave; `None` when that is malformed.
+    pub fn from_anchor(anchor: &[u8]) -> Option<Base> {
+        let record = anchor.get(ANCHOR_HEAD..)?;
+        if record.is_empty() {
+            return Some(Base(None));
+        }
+        let node = read_record(record)?;
+        let own = outside_hash(&node);
+        Some(Base(Some(Edge::lifted(node, own, 0))))
+    }
+
+    pub(crate) fn into_root(self) -> Option<Edge> {
+        self.0
+    }
+}
+
+/// Bytes of an anchor before the record of its root: generation, number of entries, bytes of values.
+pub(crate) const ANCHOR_HEAD: usize = 4 + 8 + 8;
+
 /// The pages and values of one trie, the base, that tries in memory refer to.
 ///
 /// A source may move on to another base at any time. Whatever it gives is compared with the hash
@@ -40,15 +65,33 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Generation of the base: a trie that descends from it finds its nodes of this generation, and
     /// of older ones, here.
     fn generation(&self) -> u32;
+    /// Where the base begins.
+    fn base(&self) -> Base {
+        Base::default()
+    }
     /// The page at a place; `again` when what was given before was not it, and the source may have
     /// moved on meanwhile: then it has to be read anew.
     fn page(&self, place: &Place, again: bool) -> Result<Arc<Page>, SourceError>;
-    /// Key and value in one, for a value that has no room in a page; `again` as for pages.
+    /// Key and value in one, for a value that stands in no page; `again` as for pages.
     fn value(&self, key: &Key, again: bool) -> Result<Leaf, SourceError>;
     /// How many reads could not be served from memory so far.
     fn misses(&self) -> u64;
     /// Takes note of a finished lookup, and whether memory served all of it.
     fn count_lookup(&self, hit: bool);
+    /// The page at a place if it is in memory; it may be outdated, as with [`Source::page`].
+    fn cached_page(&self, _place: &Place) -> Option<Arc<Page>> {
+        None
+    }
+    /// The value of a key if it is in memory; it may be outdated, as with [`Source::value`].
+    fn cached_value(&self, _key: &Key) -> Option<Leaf> {
+        None
+    }
+    /// Takes note of lookups that would have missed memory, had they not been foreseen.
+    fn count_fetched(&self, _lookups: usize) {}
+    /// Whether a good part of the latest lookups missed memory.
+    fn is_cold(&self) -> bool {
+        false
+    }
 }
 
 /// The reading side of a source; a trie without one refers to nothing.
@@ -74,18 +117,31 @@ impl Reader<'_> {
         Err(SourceError::Page(place))
     }
 
-    /// A stored branch as one in memory, with references below it.
-    pub fn branch(self, stored: &StoredBranch) -> Result<Arc<Branch>, SourceError> {
+    /// A stored branch as one in memory, with references below it; see [`Page::branch`].
+    pub fn branch(
+        self,
+        stored: &StoredBranch,
+        hashed: [bool; 2],
+    ) -> Result<Arc<Branch>, SourceError> {
         let (page, index) = self.locate(stored)?;
-        Ok(Arc::new(page.branch(index)))
+        Ok(Arc::new(page.branch(index, hashed)))
     }
 
     /// The entry that a reference stands for.
     pub fn leaf(self, stored: &StoredLeaf) -> Result<Leaf, SourceError> {
         let wrong = SourceError::Value(stored.key);
         let source = self.0.ok_or(wrong.clone())?;
+        let small = stored.value_len as usize <= INLINE_MAX;
         for again in [false, true] {
-            let leaf = source.value(&stored.key, again)?;
+            let leaf = match small {
+                true => self.inline(source, &stored.key, again),
+                false => source.value(&stored.key, again),
+            };
+            let leaf = match leaf {
+                // The base may have moved on just now.
+                Err(_) if small && !again => continue,
+                leaf => leaf?,
+            };
             let same = leaf.key() == &stored.key
                 && leaf.value().len() == stored.value_len as usize
                 && blake2b(leaf.value()) == stored.value_hash;
@@ -94,5 +150,48 @@ impl Reader<'_> {
             }
         }
         Err(wrong)
+    }
+
+    /// The entry of a key in the base, whose value may stand in a page.
+    fn inline(self, source: &dyn Source, key: &Key, again: bool) -> Result<Leaf, SourceError> {
+        let found = match source.base().into_root() {
+            Some(root) => self.descend(root.node, key)?,
+            None => None,
+        };
+        match found {
+            Some(Node::Leaf(leaf, _)) => Ok(leaf),
+            Some(Node::StoredLeaf(stored)) => source.value(&stored.key, again),
+            _ => Err(SourceError::Value(*key)),
+        }
+    }
+
+    /// The entry that the bits of a key lead to from a node on, if it has this key.
+    pub fn descend(self, mut node: Node, key: &Key) -> Result<Option<Node>, SourceError> {
+        loop {
+            node = match &node {
+                Node::Branch(branch) => {
+                    branch.edges[bit(key, usize::from(branch.bit))].node.clone()
+                }
+                Node::StoredBranch(stored) => {
+                    if shared_bits(&stored.key, key) < usize::from(stored.bit) {
+                        return Ok(None);
+                    }
+                    let (page, index) = self.locate(stored)?;
+                    page.descend(index, key)
+                }
+                Node::Leaf(..) | Node::StoredLeaf(_) => break,
+            };
+        }
+        Ok((node.first_key() == key).then_some(node))
+    }
+
+    /// The node, with its value unless that is too large for a page.
+    pub fn near(self, node: &Node) -> Result<Node, SourceError> {
+        match node {
+            Node::StoredLeaf(stored) if stored.value_len as usize <= INLINE_MAX => {
+                Ok(Node::Leaf(self.leaf(stored)?, 0))
+            }
+            node => Ok(node.clone()),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem::size_of;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::hash::{branch_hash, leaf_hashes};
@@ -58,12 +58,20 @@ fn assert_same(trie: &Trie, model: &Model) {
     }
 }
 
+/// A page, and what it was read from.
+type Read = (Vec<u8>, Arc<Page>);
+
 /// A source in memory, and the trie that lies in it.
 #[derive(Debug, Default)]
 struct Shelf {
     generation: AtomicU32,
     pages: Mutex<BTreeMap<Place, Vec<u8>>>,
     values: Mutex<BTreeMap<Key, Leaf>>,
+    base: Mutex<Base>,
+    /// Pages that were read.
+    read: Mutex<BTreeMap<Place, Read>>,
+    /// Whether to read ahead at every chance.
+    cold: AtomicBool,
 }
 
 impl Source for Shelf {
@@ -71,11 +79,36 @@ impl Source for Shelf {
         self.generation.load(Ordering::SeqCst)
     }
 
+    fn base(&self) -> Base {
+        self.base.lock().unwrap().clone()
+    }
+
     fn page(&self, place: &Place, _again: bool) -> Result<Arc<Page>, SourceError> {
         let pages = self.pages.lock().unwrap();
         let bytes = pages.get(place).ok_or(SourceError::Page(*place))?;
-        let page = Page::from_bytes(bytes, place).ok_or(SourceError::Page(*place))?;
-        Ok(Arc::new(page))
+        let mut read = self.read.lock().unwrap();
+        match read.get(place) {
+            Some((from, page)) if from == bytes => Ok(Arc::clone(page)),
+            _ => {
+                let page = Page::from_bytes(bytes, place).ok_or(SourceError::Page(*place))?;
+                let page = Arc::new(page);
+                read.insert(*place, (bytes.clone(), Arc::clone(&page)));
+                Ok(page)
+            }
+        }
+    }
+
+    fn cached_page(&self, place: &Place) -> Option<Arc<Page>> {
+        let read = self.read.lock().unwrap();
+        read.get(place).map(|(_, page)| Arc::clone(page))
+    }
+
+    fn cached_value(&self, key: &Key) -> Option<Leaf> {
+        self.values.lock().unwrap().get(key).cloned()
+    }
+
+    fn is_cold(&self) -> bool {
+        self.cold.load(Ordering::SeqCst)
     }
 
     fn value(&self, key: &Key, _again: bool) -> Result<Leaf, SourceError> {
@@ -92,12 +125,14 @@ impl Source for Shelf {
 
 impl Shelf {
     fn empty(self: &Arc<Shelf>) -> Trie {
-        Trie::from_anchor(&Trie::default().to_anchor(), self.clone()).unwrap()
+        Trie::from_anchor(&Trie::default().to_anchor().unwrap(), self.clone()).unwrap()
     }
 
     /// Moves the base, and compares all pages with those that the same entries have from scratch.
     fn advance(self: &Arc<Shelf>, old: &Trie, new: &Trie) -> Trie {
         let advance = Advance::between(old, new).unwrap();
+        let anchor = new.to_anchor().unwrap();
+        *self.base.lock().unwrap() = Base::from_anchor(&anchor).unwrap();
         let mut pages = self.pages.lock().unwrap();
         for (place, page) in advance.pages {
             assert_eq!(Place::from_bytes(&place.to_bytes()), Some(place));
@@ -118,7 +153,7 @@ impl Shelf {
             };
         }
         self.generation.store(new.generation(), Ordering::SeqCst);
-        Trie::from_anchor(&new.to_anchor(), self.clone()).unwrap()
+        Trie::from_anchor(&anchor, self.clone()).unwrap()
     }
 
     fn assert_canonical(self: &Arc<Shelf>, model: &Model) {
@@ -192,6 +227,7 @@ fn a_stored_trie_matches_the_paper() {
     let mut random = Random(0x1234_5678_9abc_def1);
     for few in [false, true] {
         let shelf = Arc::new(Shelf::default());
+        shelf.cold.store(few, Ordering::SeqCst);
         let mut model = Model::new();
         let mut base = shelf.empty();
         let mut window = vec![(base.clone(), model.clone())];
@@ -204,7 +240,8 @@ fn a_stored_trie_matches_the_paper() {
                 if !few {
                     key[0] ^= random.below(256) as u8;
                 }
-                let value = vec![random.below(3) as u8; random.below(40) as usize];
+                let size = [0, 0, 0, 33, 200, 500, 530][random.below(7) as usize];
+                let value = vec![random.below(3) as u8; size + random.below(33) as usize];
                 let change = (random.below(3) > 0).then_some(value);
                 match &change {
                     Some(value) => model.insert(key, value.clone()),
@@ -231,6 +268,84 @@ fn a_stored_trie_matches_the_paper() {
             }
         }
     }
+}
+
+/// Pages with few entries hold their values, others do not: entries come and go around that number.
+#[test]
+fn values_move_in_and_out_of_pages() {
+    let mut random = Random(0xfeed_5678_9abc_def1);
+    let shelf = Arc::new(Shelf::default());
+    let mut model = Model::new();
+    let mut base = shelf.empty();
+    let (mut most, mut least) = (0, usize::MAX);
+    for round in 0..150 {
+        let mut changes = BTreeMap::new();
+        for _ in 0..1 + random.below(6) {
+            let key = key(&[(29, random.below(2) as u8), (30, random.below(64) as u8)]);
+            let size = [10, 33, 300, 512, 513][random.below(5) as usize];
+            let value = vec![random.below(256) as u8; size];
+            // Now they grow in number, now they shrink.
+            let keep = random.below(4) > if round / 50 == 1 { 2 } else { 0 };
+            changes.insert(key, keep.then_some(value));
+        }
+        for (key, change) in &changes {
+            match change {
+                Some(value) => model.insert(*key, value.clone()),
+                None => model.remove(key),
+            };
+        }
+        let batch = changes.iter().map(|(key, change)| match change {
+            Some(value) => put(key, value),
+            None => Change::Remove(*key),
+        });
+        let young = base.apply(batch.collect()).unwrap();
+        assert_same(&young, &model);
+        // What it was made from is left behind, but what it did not change it still finds.
+        base = shelf.advance(&base, &young);
+        assert_same(&young, &model);
+        shelf.assert_canonical(&model);
+        assert_same(&base, &model);
+        let rows = shelf.values.lock().unwrap().len();
+        if round > 20 {
+            (most, least) = (most.max(rows), least.min(rows));
+        }
+    }
+    assert!(most > 40 && least < 20, "{least} to {most} rows");
+}
+
+#[test]
+fn what_is_foreseen_is_in_memory_afterwards() {
+    let shelf = Arc::new(Shelf::default());
+    let keys = |last: u8| (0..120).map(move |index| key(&[(0, index), (9, index), (12, last)]));
+    let model: Model = keys(0).map(|key| (key, vec![key[0]; 300])).collect();
+    let batch = model.iter().map(|(key, value)| put(key, value)).collect();
+    let trie = shelf.advance(&shelf.empty(), &shelf.empty().apply(batch).unwrap());
+    shelf.read.lock().unwrap().clear();
+    let mut foresight = Foresight::new(&trie);
+    let first = key(&[(0, 7), (9, 7)]);
+    assert_eq!(foresight.get(&first), Peek::Unknown);
+    for key in keys(0).chain(keys(0)).chain(keys(1)) {
+        let known = foresight.get(&key);
+        assert!(known == Peek::Unknown || known == Peek::Known(trie.get(&key).unwrap()));
+    }
+    foresight.wait();
+    for key in keys(0).chain(keys(1)) {
+        assert_eq!(trie.peek(&key), Peek::Known(trie.get(&key).unwrap()));
+    }
+    assert_eq!(
+        trie.get(&key(&[(0, 5), (9, 5)])).unwrap().unwrap().value(),
+        [5; 300]
+    );
+    // What cannot be read is left to the lookup that matters.
+    shelf.pages.lock().unwrap().clear();
+    shelf.read.lock().unwrap().clear();
+    let mut foresight = Foresight::new(&trie);
+    keys(0).for_each(|key| drop(foresight.get(&key)));
+    foresight.wait();
+    assert!(matches!(
+        trie.get(&key(&[(0, 5), (9, 5)])),
+        Err(SourceError::Page(_))
+    ));
 }
 
 #[test]

@@ -152,23 +152,24 @@ impl Trie {
     }
 
     pub(crate) fn find(&self, key: &Key) -> Result<Option<Found>, SourceError> {
+        self.find_by(self.reader(), key)
+    }
+
+    /// Looks a key up; what is not in memory comes from `reader`.
+    pub(crate) fn find_by(
+        &self,
+        reader: Reader<'_>,
+        key: &Key,
+    ) -> Result<Option<Found>, SourceError> {
         let Some(mut edge) = self.root.as_ref() else {
             return Ok(None);
         };
         while let Node::Branch(branch) = &edge.node {
             edge = &branch.edges[bit(key, usize::from(branch.bit))];
         }
-        let mut node = edge.node.clone();
-        while let Node::StoredBranch(stored) = &node {
-            if shared_bits(&stored.key, key) < usize::from(stored.bit) {
-                return Ok(None);
-            }
-            let (page, index) = self.reader().locate(stored)?;
-            node = page.descend(index, key);
-        }
-        if node.first_key() != key {
+        let Some(node) = reader.descend(edge.node.clone(), key)? else {
             return Ok(None);
-        }
+        };
         let hash = match &edge.node {
             Node::StoredBranch(_) => crate::page::outside_hash(&node),
             _ => edge.hash,
@@ -191,6 +192,8 @@ impl Trie {
         {
             return Err(ApplyError::DuplicateKey(*pair[0].key()));
         }
+        let keys: Vec<Key> = changes.iter().map(|change| *change.key()).collect();
+        self.fetch(&keys);
         let mut child = self.clone();
         child.generation += 1;
         let mut updates = Vec::with_capacity(changes.len());
@@ -278,7 +281,10 @@ impl Work<'_> {
         let (left, right) =
             updates.split_at(updates.partition_point(|update| side_of(update) == 0));
         if from == edge.node.bit() {
-            let branch = edge.node.branch(self.reader)?.expect("checked above");
+            // What is changed gets a new hash, whatever it had.
+            let hashed = [left.is_empty(), right.is_empty()];
+            let branch = edge.node.branch_hashed(self.reader, hashed)?;
+            let branch = branch.expect("checked above");
             let sides = [
                 self.updated(&branch.edges[0], from + 1, left)?,
                 self.updated(&branch.edges[1], from + 1, right)?,

@@ -79,9 +79,27 @@ impl Trie {
     ///
     /// Sub-tries of equal hash are not entered, so the cost follows the difference.
     pub fn changed_keys(&self, other: &Trie) -> Result<Vec<Key>, SourceError> {
+        let mut keys = Vec::new();
+        self.each_changed(other, usize::MAX, &mut |stretch| {
+            keys.extend(stretch);
+            Ok(())
+        })?;
+        Ok(keys)
+    }
+
+    /// The same keys, in stretches of `most` or a few more: what a stretch leads through is still in
+    /// the source's cache when it is handed over.
+    pub(crate) fn each_changed(
+        &self,
+        other: &Trie,
+        most: usize,
+        take: &mut Take<'_>,
+    ) -> Result<(), SourceError> {
         let mut pair = Pair {
             readers: [self.reader(), other.reader()],
             keys: Vec::new(),
+            most,
+            take,
         };
         match (&self.root, &other.root) {
             (Some(a), Some(b)) => pair.differences(a, b, 0)?,
@@ -89,7 +107,7 @@ impl Trie {
             (None, Some(edge)) => pair.collect(edge, 1)?,
             (None, None) => {}
         }
-        Ok(pair.keys)
+        pair.hand_over()
     }
 }
 
@@ -102,13 +120,31 @@ fn nearest_key(edge: &Edge, key: &Key, reader: Reader<'_>) -> Result<Key, Source
     Ok(*node.first_key())
 }
 
-/// Two tries that are compared, and the keys found so far.
-struct Pair<'a> {
+/// Who takes keys that were found.
+pub(crate) type Take<'a> = dyn FnMut(Vec<Key>) -> Result<(), SourceError> + 'a;
+
+/// Two tries that are compared, and the keys found since some were handed over.
+struct Pair<'a, 'b> {
     readers: [Reader<'a>; 2],
     keys: Vec<Key>,
+    most: usize,
+    take: &'a mut Take<'b>,
 }
 
-impl Pair<'_> {
+impl Pair<'_, '_> {
+    fn found(&mut self, key: Key) -> Result<(), SourceError> {
+        self.keys.push(key);
+        if self.keys.len() >= self.most {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) -> Result<(), SourceError> {
+        let keys = std::mem::take(&mut self.keys);
+        (self.take)(keys)
+    }
+
     /// Takes all keys of a sub-trie of the first trie (0) or the second (1).
     fn collect(&mut self, edge: &Edge, of: usize) -> Result<(), SourceError> {
         let mut entries = Entries {
@@ -116,7 +152,7 @@ impl Pair<'_> {
             pending: vec![edge.node.clone()],
         };
         while let Some(node) = entries.next_node()? {
-            self.keys.push(*node.first_key());
+            self.found(*node.first_key())?;
         }
         Ok(())
     }
@@ -143,8 +179,7 @@ impl Pair<'_> {
             std::cmp::Ordering::Equal => {
                 let branches = (self.branch(a, of)?, self.branch(b, 1 - of)?);
                 let (Some(x), Some(y)) = branches else {
-                    self.keys.push(*key_a);
-                    return Ok(());
+                    return self.found(*key_a);
                 };
                 self.differences(&x.edges[0], &y.edges[0], of)?;
                 self.differences(&x.edges[1], &y.edges[1], of)

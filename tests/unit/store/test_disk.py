@@ -93,14 +93,14 @@ def test_another_chain_is_refused_by_name(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("version", [b"0", b"2"])
+@pytest.mark.parametrize("version", [b"1", b"3"])
 def test_another_format_is_refused(tmp_path: Path, version: bytes) -> None:
     store, _ = filled(tmp_path, 1)
     store.close()
     database = Database(tmp_path / "chain.db", 1 << 20, 1 << 20, Trial())
     database.commit([Write(Table.META, b"format", version)], durable=True)
     database.close()
-    with pytest.raises(StoreError, match=f"has format {version.decode()}, this version reads format 1"):
+    with pytest.raises(StoreError, match=f"has format {version.decode()}, this version reads format 2"):
         opened(tmp_path)
 
 
@@ -169,7 +169,7 @@ def test_counters_tell_hits_from_misses(tmp_path: Path) -> None:
     end = store.counters
     reads = len(small)
     assert end.value_hits + end.value_misses - start.value_hits - start.value_misses == 2 * reads
-    assert end.value_misses == start.value_misses > len(small) / 4
+    assert end.value_misses == start.value_misses > len(small) / 8
     assert end.page_misses > 0
     assert 0 < end.cache_bytes < 8 << 20
     store.close()

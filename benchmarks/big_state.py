@@ -1,0 +1,225 @@
+"""Blocks that touch uniformly random keys of a large state, imported within a small memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks import big_chain, processes
+from benchmarks.harness import MEGABYTE, Figure, Options, over_rounds, single
+from benchmarks.memory_group import within
+from jamliquor.node.node import Node
+from jamliquor.node.restoring import restore
+from jamliquor.node.settings import DEFAULTS
+from jamliquor.params import TINY
+from jamliquor.pvm.engine import NativeEngine
+from jamliquor.store._db import Trial
+from jamliquor.store.disk import DiskStore
+from jamliquor.store.interface import Store
+from jamliquor.store.memory import MemoryStore
+from jamliquor.store.snapshot_writer import write_snapshot
+
+TITLE = "A large state in a small memory"
+METHOD = """\
+The key-value service of the development network holds a thousand, or a million, entries of 280
+octets. The block maker's blocks each bring 2 reports that set 102 uniformly random keys of it to new
+values; a block accumulates the reports of the block before: the service runs in the machine, and
+each write of it reads what the key holds. Each state has its own chain. A node imports it: the time
+runs from a block's octets to the stored state, with every signature checked. All of it, page cache
+included, in a memory cgroup of 96 MB, from a cold page cache. `history` waits for the disk every 16
+blocks, as a node does that imports, `head` at every block; with slow syncs each sync takes 10 ms
+longer. The first 8 blocks have little to do and are left out. The base moves on by 8 blocks at once:
+one block in 8 bears that, so see the mean. Bytes written are those handed to the file; flash is what
+the kernel charged the process for. The snapshot is written and restored in such a group too.\
+"""
+
+_SIZES = (1_000, 1_000_000)
+_QUICK_SIZES = (1_000, 20_000)
+_LIMIT = 96 * MEGABYTE
+_LIMIT_RATIO = 2.0
+_LIMIT_OVERHEAD = 1.5
+_FIRST = 8
+_SLOW_MS = 10
+
+
+def run(options: Options) -> Iterator[Figure]:
+    """Measure each size and each mode."""
+    blocks = 56 if options.quick else 200
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        found = {}
+        for size in _QUICK_SIZES if options.quick else _SIZES:
+            label = f"{size:_} entries".replace("_", " ")
+            home = Path(folder) / str(size)
+            processes.run(processes.own("big_chain", home, size, blocks), watch=False)
+            size_on_disk = sum(path.stat().st_blocks * 512 for path in (home / "db").iterdir())
+            yield Figure(f"{label}: size on disk", "MB", single(size_on_disk / MEGABYTE))
+            for mode in ("memory", "history", "head", "head, slow syncs"):
+                if mode == "memory" and size > _SIZES[0]:
+                    continue
+                record = found[size, mode] = _imported(home, mode)
+                yield from _figures(f"{label}: {mode}", record, mode)
+            yield from _snapshot(home, label, size)
+        yield from _ratios({key: record["block"]["median"] for key, record in found.items()})
+
+
+def _ratios(medians: dict[tuple[int, str], float]) -> Iterator[Figure]:
+    small, large = min(medians)[0], max(medians)[0]
+    for mode in ("history", "head", "head, slow syncs"):
+        ratio = medians[large, mode] / medians[small, mode]
+        yield Figure(f"large to small: {mode}", "times", single(ratio), _LIMIT_RATIO)
+    for mode in ("history", "head", "head, slow syncs"):
+        ratio = medians[small, mode] / medians[small, "memory"]
+        target = _LIMIT_OVERHEAD if mode == "history" else None
+        yield Figure(f"disk to memory: {mode}", "times", single(ratio), target)
+
+
+def _imported(home: Path, mode: str) -> dict[str, Any]:
+    """One import by a fresh process, of a fresh copy of the store."""
+    copy = home / "copy"
+    if mode != "memory":
+        shutil.copytree(home / "db", copy)
+        os.sync()
+    try:
+        processes.cool([home])
+        record, group = within(processes.own("big_state", "import", home, mode), _LIMIT)
+        return {**record, "group": group}
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _figures(label: str, record: dict[str, Any], mode: str) -> Iterator[Figure]:
+    extra = {"mean": record["mean"], "memory_group": record["group"]}
+    yield Figure(f"{label}, block", "ms", record["block"], extra=extra)
+    yield Figure(f"{label}, mean", "ms", single(record["mean"]))
+    yield Figure(f"{label}, process", "MB", single(record["peak"] / MEGABYTE), 96.0)
+    if mode == "memory":
+        return
+    yield Figure(f"{label}, put", "ms", record["put"])
+    yield Figure(f"{label}, written", "KB a block", single(record["written"] / 1000))
+    yield Figure(f"{label}, flash", "KB a block", single(record["flash"] / 1000))
+    yield Figure(f"{label}, read from disk", "KB a block", single(record["read"] / 1000))
+    yield Figure(f"{label}, hits", "%", single(100 * record["hits"]))
+
+
+def _snapshot(home: Path, label: str, size: int) -> Iterator[Figure]:
+    for step in ("create", "restore"):
+        processes.cool([home])
+        record, group = within(processes.own("big_state", step, home), _LIMIT)
+        rate = single(record["entries"] / record["seconds"])
+        yield Figure(f"{label}: snapshot, {step}", "entries/s", rate, extra={"memory_group": group})
+        rate = single(size * big_chain.VALUE_OCTETS / MEGABYTE / record["seconds"])
+        yield Figure(f"{label}: snapshot, {step}, values", "MB/s", rate)
+        peak = single(record["peak"] / MEGABYTE)
+        yield Figure(f"{label}: snapshot, {step}, process", "MB", peak, 96.0)
+    shutil.rmtree(home / "restored")
+
+
+class _Timed:
+    """A store that tells how long the writes of a block took."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        return self._spent(found) if name in {"put", "finalise"} else found
+
+    def _spent(self, call: Any) -> Any:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                return call(*arguments, **named)
+            finally:
+                self.seconds += time.perf_counter() - begun
+
+        return timed
+
+
+def _opened(home: Path, mode: str) -> Store:
+    if mode == "memory":
+        store = MemoryStore(TINY)
+        begun = big_chain.beginning(home)
+        store.initialise(begun.record, begun.entries())
+        return store
+    return DiskStore(home / "copy", TINY, trial=Trial(sync_delay_ms=_SLOW_MS if "slow" in mode else 0))
+
+
+def _counts() -> dict[str, int]:
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return {name: int(value) for name, value in (line.split(": ") for line in lines)}
+
+
+def _import(home: Path, mode: str) -> dict[str, Any]:
+    timed = _Timed(_opened(home, mode))
+    store: Any = timed
+    settings = DEFAULTS._replace(sync_blocks=1) if mode.startswith("head") else DEFAULTS
+    node = Node(TINY, NativeEngine(), store, settings=settings)
+    spans, puts = [], []
+    before, counted = store.counters, _counts()
+    for number, path in enumerate(big_chain.block_files(home)):
+        octets = path.read_bytes()
+        if number == _FIRST:
+            before, counted = store.counters, _counts()
+        timed.seconds = 0.0
+        begun = time.perf_counter()
+        node.receive(octets)
+        spans.append(time.perf_counter() - begun)
+        puts.append(timed.seconds)
+    after, done = store.counters, _counts()
+    hits, misses = after.value_hits - before.value_hits, after.value_misses - before.value_misses
+    if node.head_record.state_root.hex() != big_chain.final_root(home):
+        raise RuntimeError("the import ended with another state than the chain")
+    node.close()
+    store.close()
+    spans, puts = spans[_FIRST:], puts[_FIRST:]
+    return {
+        "block": over_rounds([spans], 1000),
+        "mean": 1000 * sum(spans) / len(spans),
+        "put": over_rounds([puts], 1000),
+        "written": (after.written - before.written) / len(spans),
+        "flash": (done["write_bytes"] - counted["write_bytes"]) / len(spans),
+        "read": (done["read_bytes"] - counted["read_bytes"]) / len(spans),
+        "hits": hits / max(1, hits + misses),
+        "counters": [b - a for a, b in zip(before, after, strict=True)],
+        "peak": processes.high_water(),
+    }
+
+
+def _create(home: Path) -> dict[str, Any]:
+    store = DiskStore(home / "db", TINY)
+    assert store.head is not None, "filled before"
+    genesis = store.head
+    begun = time.perf_counter()
+    written = write_snapshot(home / "snapshot", store, store.head, TINY, genesis)
+    seconds = time.perf_counter() - begun
+    store.close()
+    return {"entries": written.entries, "seconds": seconds, "peak": processes.high_water()}
+
+
+def _restore(home: Path) -> dict[str, Any]:
+    begun = time.perf_counter()
+    contents = restore(home / "snapshot", home / "restored")
+    seconds = time.perf_counter() - begun
+    return {"entries": contents.entries, "seconds": seconds, "peak": processes.high_water()}
+
+
+def _child(step: str, home: Path, *more: str) -> dict[str, Any]:
+    match step:
+        case "import":
+            return _import(home, *more)
+        case "create":
+            return _create(home)
+        case _:
+            return _restore(home)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_child(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])))

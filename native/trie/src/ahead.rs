@@ -1,0 +1,179 @@
+//! Reading ahead: what lookups of many keys will need from a source is read by several threads at
+//! once, because each of them mostly waits for the disk.
+//!
+//! Nothing here decides anything: what was read lies in the source's cache, and lookups compare it
+//! with their hashes as ever. An error is left to the lookup that meets it.
+
+use std::collections::HashSet;
+use std::sync::mpsc::{channel, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use crate::node::{Key, Leaf};
+use crate::page::{Page, Place};
+use crate::source::{Base, Reader, Source, SourceError};
+use crate::trie::{Found, Trie};
+
+/// Threads that read at once: enough to keep a disk of a small board busy.
+const THREADS: usize = 8;
+
+/// Up to so many keys are left to be read in turn: threads would cost more than they save.
+const FEW: usize = 3;
+
+const STACK_BYTES: usize = 1 << 18;
+
+/// What memory tells about a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peek {
+    /// All that a lookup needs is in memory.
+    Known(Option<Leaf>),
+    /// A lookup would read from the source.
+    Unknown,
+}
+
+/// The part of a source that is in memory.
+#[derive(Debug)]
+struct Resident<'a>(&'a dyn Source);
+
+impl Source for Resident<'_> {
+    fn generation(&self) -> u32 {
+        self.0.generation()
+    }
+
+    fn base(&self) -> Base {
+        self.0.base()
+    }
+
+    fn page(&self, place: &Place, again: bool) -> Result<Arc<Page>, SourceError> {
+        let page = (!again).then(|| self.0.cached_page(place)).flatten();
+        page.ok_or(SourceError::Page(*place))
+    }
+
+    fn value(&self, key: &Key, again: bool) -> Result<Leaf, SourceError> {
+        let leaf = (!again).then(|| self.0.cached_value(key)).flatten();
+        leaf.ok_or(SourceError::Value(*key))
+    }
+
+    fn misses(&self) -> u64 {
+        0
+    }
+
+    fn count_lookup(&self, _hit: bool) {}
+}
+
+impl Trie {
+    /// Whether lookups lately had to read from the source so often that reading ahead pays.
+    pub fn is_cold(&self) -> bool {
+        self.reader().0.is_some_and(Source::is_cold)
+    }
+
+    /// The entry of a key as far as memory tells. Nothing is read.
+    pub fn peek(&self, key: &Key) -> Peek {
+        let resident = self.reader().0.map(Resident);
+        let reader = Reader(resident.as_ref().map(|source| source as &dyn Source));
+        let found = match self.find_by(reader, key) {
+            Ok(Some(Found::Stored(stored, _))) => reader.leaf(&stored).map(Some),
+            Ok(Some(Found::Memory(leaf, _))) => Ok(Some(leaf)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        found.map_or(Peek::Unknown, Peek::Known)
+    }
+
+    /// Brings the pages that changes of these keys need into the source's cache, as far as there is
+    /// room.
+    pub(crate) fn fetch(&self, keys: &[Key]) {
+        if !self.is_cold() {
+            return;
+        }
+        let mut missing: Vec<&Key> = keys.iter().filter(|key| self.lacks(key)).collect();
+        if missing.len() <= FEW {
+            return;
+        }
+        // Neighbours share pages, so each thread takes a stretch of keys.
+        missing.sort_unstable();
+        let share = missing.len().div_ceil(THREADS);
+        thread::scope(|scope| {
+            for stretch in missing.chunks(share) {
+                let read = move || stretch.iter().for_each(|key| drop(self.find(key)));
+                if builder().spawn_scoped(scope, read).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn lacks(&self, key: &Key) -> bool {
+        let resident = self.reader().0.map(Resident);
+        let reader = Reader(resident.as_ref().map(|source| source as &dyn Source));
+        self.find_by(reader, key).is_err()
+    }
+}
+
+fn builder() -> thread::Builder {
+    thread::Builder::new().stack_size(STACK_BYTES)
+}
+
+/// Answers lookups of one trie from memory alone, and has those that it cannot answer read meanwhile.
+#[derive(Debug)]
+pub struct Foresight {
+    trie: Trie,
+    asked: HashSet<Key>,
+    /// Nothing once everything is asked.
+    keys: Option<Sender<Key>>,
+    queue: Arc<Mutex<Receiver<Key>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Foresight {
+    /// For lookups of a trie.
+    pub fn new(trie: &Trie) -> Foresight {
+        let (keys, queue) = channel();
+        Foresight {
+            trie: trie.clone(),
+            asked: HashSet::new(),
+            keys: Some(keys),
+            queue: Arc::new(Mutex::new(queue)),
+            readers: Vec::new(),
+        }
+    }
+
+    /// What memory tells about a key; begins to read what it lacks.
+    pub fn get(&mut self, key: &Key) -> Peek {
+        let known = self.trie.peek(key);
+        if known == Peek::Unknown && self.asked.insert(*key) {
+            let sent = self.keys.as_ref().map(|keys| keys.send(*key));
+            if sent.is_some() && self.readers.len() < THREADS {
+                let (trie, queue) = (self.trie.clone(), Arc::clone(&self.queue));
+                let reader = builder().spawn(move || read_all(&trie, &queue));
+                // Without a thread nothing is read ahead.
+                self.readers.extend(reader);
+            }
+        }
+        known
+    }
+
+    /// Waits until all that was asked for has been read.
+    pub fn wait(&mut self) {
+        self.keys = None;
+        for reader in self.readers.drain(..) {
+            // A thread that died has read nothing; the lookup that matters will.
+            let _ = reader.join();
+        }
+        if let Some(source) = self.trie.reader().0 {
+            source.count_fetched(self.asked.len());
+        }
+    }
+}
+
+fn read_all(trie: &Trie, queue: &Mutex<Receiver<Key>>) {
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(key) = next else {
+            return;
+        };
+        if let Ok(Some(Found::Stored(stored, _))) = trie.find(&key) {
+            let _ = trie.reader().leaf(&stored);
+        }
+    }
+}
