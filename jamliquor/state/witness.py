@@ -43,6 +43,10 @@ class RecordingTrie(Trie):
         self.read.add(bytes(key))
         return super().get(key)
 
+    def __contains__(self, key: bytes) -> bool:
+        self.read.add(bytes(key))
+        return super().__contains__(key)
+
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """See :class:`Trie`."""
         self.read.update(map(bytes, keys))
@@ -73,6 +77,9 @@ class PartialTrie(Trie):
             return super().get(key)
         except HostError:
             raise _missing(key) from None
+
+    def __contains__(self, key: bytes) -> bool:
+        return self.get(key) is not None
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """See :class:`Trie`."""

@@ -60,6 +60,15 @@ def test_every_block_is_valid_by_its_witness(maker: Maker, main: list[Made]) -> 
         assert len(witness.trie) < found.keys + 10
 
 
+def test_who_judges_by_a_witness_needs_no_program_that_its_maker_had_loaded(
+    maker: Maker, main: list[Made]
+) -> None:
+    for made in main:
+        recorded(maker, made.block)
+        witness = open_witness(recorded(maker, made.block).witness)
+        assert validate(witness, NativeEngine(), made.block).root == made.state.root
+
+
 def test_a_bad_block_is_refused_by_its_witness_too(maker: Maker, main: list[Made]) -> None:
     block = maker.altered(main[3].block, parent_state_root=bytes(32))
     found = recorded(maker, block)
