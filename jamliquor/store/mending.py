@@ -74,8 +74,13 @@ def mend(database: Database, snapshots: list[Own], base: BlockRecord, record_of:
         StoreError: the file is damaged below its rows, or cannot be written.
     """
     repaired: list[str] = []
+    tried: set[Spot] = set()
     while spots := database.damage(_AT_ONCE):
         done, reason = _repair(database, snapshots, base, record_of, spots)
+        if tried.intersection(done):
+            # Keys of the file are out of order: what is written there is not found again.
+            done, reason = [], "it was written and cannot be read; the file is damaged below its rows"
+        tried.update(done)
         repaired += map(str, done)
         if not done:
             database.commit([], durable=True)

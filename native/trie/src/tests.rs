@@ -408,6 +408,9 @@ fn any_page_or_value_is_made_anew_from_the_entries_below_it() {
         let size = usize::from(byte % 3) * 20;
         model.insert(key(&[(0, byte), (1, byte % 5)]), vec![byte; size]);
         model.insert(key(&[(0, 7), (29, byte)]), vec![byte; size]);
+        for last in 0..40 * (byte % 16 / 15) {
+            model.insert(key(&[(0, byte), (29, last)]), vec![last; size]);
+        }
     }
     let many = model.iter().map(|(key, value)| put(key, value)).collect();
     let base = shelf.advance(&shelf.empty(), &shelf.empty().apply(many).unwrap());
@@ -435,7 +438,7 @@ fn any_page_or_value_is_made_anew_from_the_entries_below_it() {
             Some(Mended::Value(leaf)) => assert_eq!(leaf, value),
             other => panic!("{other:?}"),
         }
-        let other = Model::from([(key, vec![3; 40])]);
+        let other = Model::from([(key, vec![3; 41])]);
         assert!(mended(spot, &base, &other).is_none());
         shelf.values.lock().unwrap().insert(key, value);
     }
