@@ -140,7 +140,8 @@ def connected(path: Path) -> socket.socket:
 
 def soak(given: argparse.Namespace, home: Path) -> dict[str, object]:
     """Make the genesis, run the node, send it everything, end it; what was measured."""
-    devnet = Devnet(Options(seed=given.seed, fork_rate=0.05, skip_rate=0.05, fallback_rate=0.2))
+    rates = {"fork_rate": 0.05, "skip_rate": 0.05, "fallback_rate": 0.2}
+    devnet = Devnet(Options(seed=given.seed, tickets=given.tickets, **rates))
     begun = devnet.genesis
     with ArchiveWriter(home / "genesis.jam", devnet.params, begun.header, begun.state.root) as archive:
         archive.entries(begun.state.items())
@@ -179,6 +180,7 @@ def main() -> int:
     length.add_argument("--burst", type=int, help="blocks to make first and then send at once")
     length.add_argument("--seconds", type=float, help="how long to go on")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tickets", type=int, help="in an epoch; proving them takes most of the time")
     parser.add_argument("--budget", default="1000M", help="of the directory, in megabytes")
     parser.add_argument("--keep-blocks", type=int, default=256, help="slots whose blocks are kept")
     parser.add_argument("--sample-seconds", type=float, default=2.0)
