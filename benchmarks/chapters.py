@@ -45,9 +45,13 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "assurances": ("stf.assurances.process_assurances",),
     "reports": ("stf.reports.process_guarantees", "stf.reports.report_hashes"),
     "accumulation": ("stf.accumulation.accumulate",),
-    "start of guests": ("pvm.invocations.load_standard",),
+    "start of guests": (
+        "pvm.engine.Engine.find",
+        "pvm.engine.Engine.load",
+        "pvm.engine.LoadedProgram.start",
+    ),
     "host calls": ("pvm.invocations.run_host_calls",),
-    "guest instructions": ("pvm.engine._NativeMachine.run",),
+    "guest instructions": ("pvm.engine._NativeMachine.run_offering",),
     "preimages": ("stf.preimages.check", "stf.preimages.integrate"),
     "history": (
         "stf.history.with_parent_state_root",
