@@ -44,6 +44,12 @@ class Imported(NamedTuple):
         """Whether a ticket sealed it, rather than a fallback key (section 6.4)."""
         return isinstance(self.state.component(keys.SAFROLE).sealing_keys, TicketKeys)
 
+    def record(self, number: int) -> BlockRecord:
+        """What is remembered of it at that distance from the first block."""
+        return BlockRecord(
+            self.hash, self.parent, self.slot, number, self.root, self.ticketed, self.header
+        )
+
 
 class States(Protocol):
     """Where an importer finds the state after a block, and leaves new ones."""

@@ -168,16 +168,7 @@ class DiskChain:
         """
         if self._tree.use(imported.hash):
             return None
-        number = self._records[imported.parent].number + 1
-        record = BlockRecord(
-            imported.hash,
-            imported.parent,
-            imported.slot,
-            number,
-            imported.root,
-            imported.ticketed,
-            imported.header,
-        )
+        record = imported.record(self._records[imported.parent].number + 1)
         if imported.hash in self._tips:
             self._tips.remove(imported.hash)
             self._store.set_head(imported.hash, durable=False)
@@ -208,11 +199,9 @@ class DiskChain:
 
     def _put(self, record: BlockRecord, octets: bytes, state: State) -> None:
         """Store a block as the head; the disk is waited for now and then, as a node does."""
-        durable = (
-            self._unsynced + 1 >= DEFAULTS.sync_blocks
-            or self._unsynced_octets + len(octets) >= DEFAULTS.sync_octets
-            or time.monotonic() - self._synced_at >= DEFAULTS.sync_seconds
-        )
+        since = time.monotonic() - self._synced_at
+        stored = self._unsynced_octets + len(octets)
+        durable = DEFAULTS.is_sync_due(self._unsynced + 1, stored, since)
         changes = state.take_changes()
         self._store.put(record, octets, state, changes, head=True, durable=durable)
         self._unsynced += 1

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from jamliquor.chain import events
 from jamliquor.chain.best_chain import BestChain
-from jamliquor.chain.importer import Imported, Importer
+from jamliquor.chain.importer import Importer
 from jamliquor.chain.queue import Held, WaitingBlocks
 from jamliquor.chain.record import BlockRecord
 from jamliquor.codec import codec
@@ -403,7 +403,7 @@ class Node:
         except InvalidBlock as error:
             return self._refuse(held, error)
         judged = time.perf_counter_ns()
-        record = self._record(imported)
+        record = imported.record(self.tree.node(imported.parent).record.number + 1)
         self._store(record, held, imported.state)
         if self._laps is not None:
             self._laps.mark("store")
@@ -440,25 +440,10 @@ class Node:
             )
         ]
 
-    def _record(self, imported: Imported) -> BlockRecord:
-        number = self.tree.node(imported.parent).record.number + 1
-        return BlockRecord(
-            imported.hash,
-            imported.parent,
-            imported.slot,
-            number,
-            imported.root,
-            imported.ticketed,
-            imported.header,
-        )
-
     def _store(self, record: BlockRecord, held: Held, state: State) -> None:
         since = time.monotonic() - self._synced_at
-        durable = (
-            len(self._unsynced) + 1 >= self.settings.sync_blocks
-            or self._unsynced_octets + len(held.block) >= self.settings.sync_octets
-            or since >= self.settings.sync_seconds
-        )
+        octets = self._unsynced_octets + len(held.block)
+        durable = self.settings.is_sync_due(len(self._unsynced) + 1, octets, since)
         preferred = self._best.prefers(record)
         changes = state.take_changes()
         self.store.put(record, held.block, state, changes, head=preferred, durable=durable)

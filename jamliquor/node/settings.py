@@ -37,6 +37,10 @@ class Settings(NamedTuple):
     max_waiting: int = queue.DEFAULT_MAX_BLOCKS
     max_waiting_octets: int = queue.DEFAULT_MAX_OCTETS
 
+    def is_sync_due(self, blocks: int, octets: int, seconds: float) -> bool:
+        """Whether the disk is to be waited for, with so much stored since it was last."""
+        return blocks >= self.sync_blocks or octets >= self.sync_octets or seconds >= self.sync_seconds
+
     def __str__(self) -> str:
         """``name=value`` for what a person sets, for the event log."""
         shown = {
