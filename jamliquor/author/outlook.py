@@ -54,26 +54,13 @@ def outlook(prior: State, slot: int, disputed: Disputes = NO_DISPUTES) -> Outloo
     safrole.check_slot(component(keys.TIME), slot)
     judged = disputes.judge(
         prior.params,
-        disputes.DisputesPrior(
-            component(keys.DISPUTES),
-            component(keys.PENDING_REPORTS),
-            component(keys.TIME),
-            component(keys.ACTIVE_VALIDATORS),
-            component(keys.PREVIOUS_VALIDATORS),
-        ),
+        disputes.DisputesPrior.of(component),
         disputed,
         SignatureChecks(),
     )
     rotated = safrole.rotate(
         prior.params,
-        safrole.SafrolePrior(
-            component(keys.TIME),
-            component(keys.ENTROPY),
-            component(keys.SAFROLE),
-            component(keys.STAGING_VALIDATORS),
-            component(keys.ACTIVE_VALIDATORS),
-            component(keys.PREVIOUS_VALIDATORS),
-        ),
+        safrole.SafrolePrior.of(component),
         slot,
         _NO_OUTPUT,
         judged.records.offenders,

@@ -460,14 +460,7 @@ def _joined(first: Disputes, second: Disputes) -> Disputes:
 
 
 def _dispute(ahead: Outlook, lot: Disputes, checks: SignatureChecks) -> None:
-    component = ahead.prior.component
-    prior = disputes.DisputesPrior(
-        component(keys.DISPUTES),
-        component(keys.PENDING_REPORTS),
-        component(keys.TIME),
-        component(keys.ACTIVE_VALIDATORS),
-        component(keys.PREVIOUS_VALIDATORS),
-    )
+    prior = disputes.DisputesPrior.of(ahead.prior.component)
     disputes.judge(ahead.params, prior, lot, checks)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence, Set
+from typing import Any, Final, NamedTuple
 
 from jamliquor.errors import DisputesError
 from jamliquor.params import ChainParams
+from jamliquor.state import keys as indices
 from jamliquor.stf.reports import guarantee_message, report_hash
 from jamliquor.stf.signatures import SignatureChecks
 from jamliquor.types.extrinsic import Culprit, Disputes, Fault, Verdict
@@ -26,6 +27,17 @@ class DisputesPrior(NamedTuple):
     slot: int
     active: Sequence[ValidatorKeys]
     previous: Sequence[ValidatorKeys]
+
+    @classmethod
+    def of(cls, component: Callable[[int], Any]) -> DisputesPrior:
+        """Those of a state, whose components ``component`` gives by their index."""
+        return cls(
+            component(indices.DISPUTES),
+            component(indices.PENDING_REPORTS),
+            component(indices.TIME),
+            component(indices.ACTIVE_VALIDATORS),
+            component(indices.PREVIOUS_VALIDATORS),
+        )
 
 
 class Judged(NamedTuple):

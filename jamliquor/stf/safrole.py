@@ -7,13 +7,14 @@ The seal and the entropy signature, which use what is computed here, are in
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence, Set
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence, Set
+from typing import Any, Final, NamedTuple, TypeVar
 
 from jamliquor.crypto import BadSignature, bandersnatch, ring
 from jamliquor.crypto.hashing import blake2b
 from jamliquor.errors import SafroleError
 from jamliquor.params import ChainParams
+from jamliquor.state import keys as indices
 from jamliquor.stf.signatures import SignatureChecks
 from jamliquor.types.extrinsic import TicketEnvelope
 from jamliquor.types.header import EpochMark, EpochMarkValidator, Ticket
@@ -37,6 +38,18 @@ class SafrolePrior(NamedTuple):
     staging: tuple[ValidatorKeys, ...]
     active: tuple[ValidatorKeys, ...]
     previous: tuple[ValidatorKeys, ...]
+
+    @classmethod
+    def of(cls, component: Callable[[int], Any]) -> SafrolePrior:
+        """Those of a state, whose components ``component`` gives by their index."""
+        return cls(
+            component(indices.TIME),
+            component(indices.ENTROPY),
+            component(indices.SAFROLE),
+            component(indices.STAGING_VALIDATORS),
+            component(indices.ACTIVE_VALIDATORS),
+            component(indices.PREVIOUS_VALIDATORS),
+        )
 
 
 class Rotated(NamedTuple):

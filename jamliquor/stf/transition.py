@@ -161,27 +161,12 @@ def _posterior(
 
 
 def _disputes(step: Step, checks: SignatureChecks) -> disputes.Judged:
-    component = step.prior.component
-    prior = disputes.DisputesPrior(
-        component(keys.DISPUTES),
-        component(keys.PENDING_REPORTS),
-        component(keys.TIME),
-        component(keys.ACTIVE_VALIDATORS),
-        component(keys.PREVIOUS_VALIDATORS),
-    )
+    prior = disputes.DisputesPrior.of(step.prior.component)
     return disputes.judge(step.params, prior, step.block.extrinsic.disputes, checks)
 
 
 def _safrole(step: Step, judged: disputes.Judged) -> safrole.Rotated:
-    component = step.prior.component
-    prior = safrole.SafrolePrior(
-        component(keys.TIME),
-        component(keys.ENTROPY),
-        component(keys.SAFROLE),
-        component(keys.STAGING_VALIDATORS),
-        component(keys.ACTIVE_VALIDATORS),
-        component(keys.PREVIOUS_VALIDATORS),
-    )
+    prior = safrole.SafrolePrior.of(step.prior.component)
     head = step.block.header
     output = header.entropy_output(head)
     return safrole.rotate(step.params, prior, head.slot, output, judged.records.offenders)

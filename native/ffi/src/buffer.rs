@@ -1,5 +1,7 @@
 //! Byte buffers of a size only the core knows, owned by the caller until freed.
 
+use crate::status::free;
+
 /// An owned byte string handed to Python.
 pub struct JamBuffer {
     data: Vec<u8>,
@@ -38,8 +40,6 @@ pub unsafe extern "C" fn jam_buffer_len(buffer: *const JamBuffer) -> usize {
 /// `buffer` must be null or a live buffer of this library, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_buffer_free(buffer: *mut JamBuffer) {
-    if !buffer.is_null() {
-        // SAFETY: made by `Box::into_raw` in `into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(buffer) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(buffer) }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use jamliquor_vrf::{bandersnatch, ed25519, ring};
 
-use crate::status::{guard, Failure, JAM_OK};
+use crate::status::{free, guard, Failure, JAM_OK};
 use crate::vrf::{arrays, strings, JamRingVerifier, JAM_BAD_SIGNATURE};
 
 /// Stack of the thread: an address range, of which only what is used becomes memory.
@@ -239,10 +239,8 @@ pub unsafe extern "C" fn jam_checks_new(checks: *mut *mut JamChecks) -> i32 {
 /// `checks` must be null or live, and never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_checks_free(checks: *mut JamChecks) {
-    if !checks.is_null() {
-        // SAFETY: made by `Box::into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(checks) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(checks) }
 }
 
 /// Adds a batch of VRF signatures, as `jam_vrf_verify_batch` takes it, which is copied.

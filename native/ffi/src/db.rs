@@ -12,7 +12,7 @@ use jamliquor_trie::Mender;
 
 use crate::buffer::JamBuffer;
 use crate::snapshot::entries_of;
-use crate::status::{bytes, bytes_mut, guard, Failure};
+use crate::status::{bytes, bytes_mut, free, guard, Failure};
 use crate::status::{JAM_ERR_DAMAGED, JAM_ERR_FULL, JAM_ERR_HOST, JAM_OK};
 use crate::trie::{borrow, deliver, JamTrie};
 
@@ -370,10 +370,8 @@ pub unsafe extern "C" fn jam_mender_new(
 /// `mender` must be null or a live handle, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_mender_free(mender: *mut JamMender) {
-    if !mender.is_null() {
-        // SAFETY: made by `Box::into_raw` in `jam_mender_new`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(mender) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(mender) }
 }
 
 /// Borrows a mender that has not been used up.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jamliquor_trie::{Foresight, Peek};
 
-use crate::status::{bytes, bytes_mut, guard, Failure, JAM_OK};
+use crate::status::{bytes, bytes_mut, free, guard, Failure, JAM_OK};
 use crate::trie::{borrow, deliver, whole_key, JamTrie};
 
 /// A foresight, owned by the caller until freed. Any thread may use it.
@@ -59,10 +59,8 @@ pub unsafe extern "C" fn jam_foresight_new(
 /// `foresight` must be null or a live handle, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_foresight_free(foresight: *mut JamForesight) {
-    if !foresight.is_null() {
-        // SAFETY: made by `Box::into_raw` in `jam_foresight_new`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(foresight) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(foresight) }
 }
 
 /// Looks a key up in memory alone: 0 when it must be read, which begins now, 1 when it is absent, else

@@ -12,7 +12,7 @@ use jamliquor_pvm::{
     MAX_DECODED,
 };
 
-use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_HOST, JAM_OK};
+use crate::status::{bytes, bytes_mut, free, guard, Failure, JAM_ERR_HOST, JAM_OK};
 
 /// Verdict of `jam_pvm_program_new`: the blob is not the encoding of a program.
 pub const JAM_PVM_INVALID: i32 = 1;
@@ -160,10 +160,8 @@ pub unsafe extern "C" fn jam_pvm_engine_counters(
 /// `engine` must be null or live, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_pvm_engine_free(engine: *mut JamPvmEngine) {
-    if !engine.is_null() {
-        // SAFETY: made by `Box::into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(engine) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(engine) }
 }
 
 /// Decodes a program blob, all at once if it has at most `max_decoded` instructions (0xffffffff:
@@ -222,10 +220,8 @@ pub unsafe extern "C" fn jam_pvm_program_size(program: *const JamPvmProgram) -> 
 /// `program` must be null or live, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_pvm_program_free(program: *mut JamPvmProgram) {
-    if !program.is_null() {
-        // SAFETY: made by `Box::into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(program) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(program) }
 }
 
 /// Makes a machine about to execute the instruction at `pc`: registers zero, memory inaccessible.
@@ -271,10 +267,8 @@ pub unsafe extern "C" fn jam_pvm_machine_state(machine: *mut JamPvmMachine) -> *
 /// `machine` must be null or live, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_pvm_machine_free(machine: *mut JamPvmMachine) {
-    if !machine.is_null() {
-        // SAFETY: made by `Box::into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(machine) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(machine) }
 }
 
 /// Runs until the next exit and returns its reason as in `JamPvmState`.

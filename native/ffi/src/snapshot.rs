@@ -4,7 +4,7 @@ use jamliquor_pack as pack;
 use jamliquor_trie::{append_entry, decode_changes, Change, Leaf, RootBuilder, Trie, KEY_BYTES};
 
 use crate::buffer::JamBuffer;
-use crate::status::{bytes, bytes_mut, guard, Failure, JAM_OK};
+use crate::status::{bytes, bytes_mut, free, guard, Failure, JAM_OK};
 use crate::trie::{borrow, deliver, unreadable, whole_key, JamTrie};
 
 /// Computes the root of entries that come in key order; owned by the caller until freed.
@@ -97,10 +97,8 @@ pub unsafe extern "C" fn jam_root_new(out: *mut *mut JamRoot) -> i32 {
 /// `builder` must be null or a live handle, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_root_free(builder: *mut JamRoot) {
-    if !builder.is_null() {
-        // SAFETY: made by `Box::into_raw` in `jam_root_new`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(builder) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(builder) }
 }
 
 /// Takes a batch of entries, each with a higher key than the one before; returns their number.

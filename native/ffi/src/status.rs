@@ -86,6 +86,17 @@ pub(crate) unsafe fn bytes_mut<'a>(data: *mut u8, len: usize) -> Result<&'a mut 
     Ok(unsafe { std::slice::from_raw_parts_mut(data, len) })
 }
 
+/// Destroys what a handle stands for; null is allowed and does nothing.
+///
+/// # Safety
+/// `handle` must be null or made by `Box::into_raw`, and never be used again.
+pub unsafe fn free<T>(handle: *mut T) {
+    if !handle.is_null() {
+        // SAFETY: the caller promises where it comes from, and that this is the last use.
+        drop(unsafe { Box::from_raw(handle) });
+    }
+}
+
 /// Copies the text of the calling thread's last failure (UTF-8, cut at `capacity`) into `out` and
 /// returns its full length in bytes.
 ///

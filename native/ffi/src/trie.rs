@@ -10,7 +10,9 @@ use jamliquor_trie::KEY_BYTES;
 use jamliquor_trie::{append_entry, decode_changes, ApplyError, Hash, Key, SourceError, Trie};
 
 use crate::buffer::JamBuffer;
-use crate::status::{bytes, bytes_mut, guard, Failure, JAM_ERR_DAMAGED, JAM_ERR_HOST, JAM_OK};
+use crate::status::{
+    bytes, bytes_mut, free, guard, Failure, JAM_ERR_DAMAGED, JAM_ERR_HOST, JAM_OK,
+};
 
 /// A listing stops after the entry that fills its buffer to this size.
 const RANGE_BYTES: usize = 1 << 16;
@@ -87,10 +89,8 @@ pub unsafe extern "C" fn jam_trie_new(out: *mut *mut JamTrie) -> i32 {
 /// `trie` must be null or a live handle, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_trie_free(trie: *mut JamTrie) {
-    if !trie.is_null() {
-        // SAFETY: made by `Box::into_raw` in `into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(trie) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(trie) }
 }
 
 /// Makes the trie with the changes of a batch: for each change the value's length in four

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jamliquor_vrf::{bandersnatch, ed25519, keccak, ring};
 
-use crate::status::{bytes, bytes_mut, guard, Failure, JAM_OK};
+use crate::status::{bytes, bytes_mut, free, guard, Failure, JAM_OK};
 
 /// A signature, proof or commitment does not hold or does not decode.
 pub const JAM_BAD_SIGNATURE: i32 = 1;
@@ -249,10 +249,8 @@ pub unsafe extern "C" fn jam_ed25519_secret_new(
 /// `secret` must be null or a live key of this library, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_ed25519_secret_free(secret: *mut JamEd25519Secret) {
-    if !secret.is_null() {
-        // SAFETY: made by `Box::into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(secret) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(secret) }
 }
 
 /// Signs `len` bytes.
@@ -380,10 +378,8 @@ pub unsafe extern "C" fn jam_vrf_secret_new(
 /// `secret` must be null or a live key of this library, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_vrf_secret_free(secret: *mut JamVrfSecret) {
-    if !secret.is_null() {
-        // SAFETY: made by `Box::into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(secret) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(secret) }
 }
 
 /// The output that signatures of this key over a context have.
@@ -472,10 +468,8 @@ pub unsafe extern "C" fn jam_ring_verifier_new(
 /// `verifier` must be null or a live verifier of this library, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_ring_verifier_free(verifier: *mut JamRingVerifier) {
-    if !verifier.is_null() {
-        // SAFETY: made by `Box::into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(verifier) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(verifier) }
 }
 
 /// Verifies `count` ring proofs and writes their outputs, or the position of the first bad one.
@@ -545,10 +539,8 @@ pub unsafe extern "C" fn jam_ring_prover_new(
 /// `prover` must be null or a live prover of this library, never used again.
 #[no_mangle]
 pub unsafe extern "C" fn jam_ring_prover_free(prover: *mut JamRingProver) {
-    if !prover.is_null() {
-        // SAFETY: made by `Box::into_raw`, and freed once by the contract.
-        drop(unsafe { Box::from_raw(prover) });
-    }
+    // SAFETY: passed on from this function's own contract.
+    unsafe { free(prover) }
 }
 
 /// Makes a ring proof over a message under a context.
