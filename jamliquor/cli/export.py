@@ -50,6 +50,8 @@ def command(
       jamliquor export node --out chain.jam --genesis first.jam
       jamliquor export node --from 100 --to 200 --out part.jam
     """
+    if first is not None and last is not None and first > last:
+        raise click.UsageError(f"--from {first} lies behind --to {last}: there is nothing to write")
     from jamliquor.cli.progress import Progress  # noqa: PLC0415
     from jamliquor.node.directory import Directory  # noqa: PLC0415
     from jamliquor.node.exporting import export  # noqa: PLC0415

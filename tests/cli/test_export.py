@@ -81,6 +81,8 @@ def test_what_cannot_be_written(tmp_path: Path, db: Path, maker: Maker, archive:
     assert told(run(*from_archive, tmp_path / "a.jam", "--json"))["first_slot"] > 1
     refused = run(*from_archive, tmp_path / "b.jam", "--from", "1")
     assert refused.code == 6 and "dropped" in refused.err
+    refused = run("export", db, "--from", "9", "--to", "8", "--out", tmp_path / "b.jam")
+    assert refused.code == 2 and "nothing to write" in refused.err
     assert [path.name for path in tmp_path.iterdir() if "b.jam" in path.name] == []
 
 
