@@ -11,7 +11,7 @@ from jamliquor.codec import codec
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.errors import StoreError
 from jamliquor.node.directory import Directory
-from jamliquor.node.sources import Genesis, open_source
+from jamliquor.node.sources import open_genesis
 from jamliquor.state.stream import entries_of
 from jamliquor.store.archive import ArchiveWriter
 from jamliquor.store.directory import SNAPSHOT_FOLDER
@@ -101,7 +101,7 @@ def _genesis(directory: Directory, source: Path | None) -> tuple[bytes, bytes, E
     """Header and state root of the genesis, and its entries where they are to be had."""
     store = directory.store
     if source is not None:
-        found = _from_source(directory, source)
+        found = open_genesis(source, directory.params, directory.genesis)
         return found.header, found.state_root, iter(found.entries)
     record = store.record(directory.genesis)
     if record is None or not record.header:
@@ -116,16 +116,6 @@ def _genesis(directory: Directory, source: Path | None) -> tuple[bytes, bytes, E
         if own.record.hash == record.hash:
             return record.header, record.state_root, _entries(own.path)
     return record.header, record.state_root, None
-
-
-def _from_source(directory: Directory, path: Path) -> Genesis:
-    source = open_source(path, directory.params)
-    if source.genesis is None:
-        raise BadInput("it has no genesis", path, advice="name an archive or a trace folder")
-    if source.genesis_hash != directory.genesis:
-        reason = f"of the chain with genesis 0x{source.genesis_hash.hex()}"
-        raise BadInput(f"{reason}, not 0x{directory.genesis.hex()}", path)
-    return source.genesis
 
 
 def _entries(path: Path) -> Entries:

@@ -23,7 +23,7 @@ from jamliquor.node.node import Node
 from jamliquor.node.outcome import Verdict
 from jamliquor.node.restoring import demand, open_snapshot
 from jamliquor.node.settings import DEFAULTS
-from jamliquor.node.sources import open_source
+from jamliquor.node.sources import open_genesis
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state.stream import entries_of
@@ -193,14 +193,9 @@ def _shifted(reader: SnapshotReader, shift: int) -> Iterator[BlockRecord]:
 
 
 def _from_genesis(draft: Path, params: ChainParams, genesis: bytes, path: Path) -> BlockRecord:
-    source = open_source(path, params)
-    if source.genesis is None:
-        raise BadInput("it has no genesis", path, advice="name an archive or a trace folder")
-    if source.genesis_hash != genesis:
-        reason = f"of the chain with genesis 0x{source.genesis_hash.hex()}, not 0x{genesis.hex()}"
-        raise BadInput(reason, path)
-    record = source.genesis.record()
-    _initialise(draft, params, record, iter(source.genesis.entries), genesis, iter(()))
+    found = open_genesis(path, params, genesis)
+    record = found.record()
+    _initialise(draft, params, record, iter(found.entries), genesis, iter(()))
     return record
 
 

@@ -113,6 +113,21 @@ def open_source(path: Path, params: ChainParams | None) -> Source:
     return _files(path, [path], None, params)
 
 
+def open_genesis(path: Path, params: ChainParams, wanted: bytes) -> Genesis:
+    """The genesis that a source has, which must be the one with this header hash.
+
+    Raises:
+        BadInput: the source cannot be read, has no genesis, or has another one.
+    """
+    source = open_source(path, params)
+    if source.genesis is None:
+        raise BadInput("it has no genesis", path, advice="name an archive or a trace folder")
+    found = source.genesis_hash
+    if found != wanted:
+        raise BadInput(f"of the chain with genesis 0x{found.hex()}, not 0x{wanted.hex()}", path)
+    return source.genesis
+
+
 def read_block(path: Path) -> bytes:
     """The octets of a block file.
 
