@@ -97,7 +97,9 @@ impl Cache {
         let inner = item.is_inner();
         self.bytes += size;
         self.inner_bytes += if inner { size } else { 0 };
-        let used = false;
+        // What is new has a turn before it: where everything else was used lately it would go first, and
+        // what was read ahead would be gone when it is needed.
+        let used = true;
         match self.entries.insert(name, Entry { item, used }) {
             Some(old) => {
                 self.discount(&old.item);

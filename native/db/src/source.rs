@@ -43,7 +43,7 @@ impl Source for Shared {
             .state_row(&place.to_bytes())
             .map_err(|error| why(error, &missing))?;
         let bytes = bytes.ok_or(missing.clone())?;
-        let page = Arc::new(Page::from_bytes(&bytes, place).ok_or(missing)?);
+        let page = Arc::new(Page::from_bytes(bytes, place).ok_or(missing)?);
         self.cache().put(name, Item::Page(Arc::clone(&page)));
         Ok(page)
     }

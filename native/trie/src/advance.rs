@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::node::{bit, shared_bits, Key, Leaf, Node, KEY_BYTES};
-use crate::page::{append_record, Page, Place, INLINE_MAX};
+use crate::page::{Page, Place};
+use crate::record::{append_record, INLINE_MAX};
 use crate::source::{Base, Source, SourceError};
 use crate::trie::Trie;
 
@@ -58,8 +59,7 @@ impl Making<'_> {
         let (old, new) = (self.old, self.new);
         for key in &keys {
             for trie in [old, new] {
-                for at in trie.branches_towards(key)? {
-                    let place = Place::of(key, at);
+                for place in trie.places_towards(key)? {
                     if !self.advance.pages.contains_key(&place) {
                         self.build(place, key)?;
                     }
@@ -173,18 +173,20 @@ impl Trie {
         large.into_iter().collect()
     }
 
-    /// Bits of the branches that the bits of a key lead through.
-    fn branches_towards(&self, key: &Key) -> Result<Vec<usize>, SourceError> {
-        let mut bits = Vec::new();
+    /// Places of the pages of the branches that the bits of a key lead through.
+    fn places_towards(&self, key: &Key) -> Result<Vec<Place>, SourceError> {
+        let mut places = Vec::new();
         let mut node = self.root.as_ref().map(|edge| edge.node.clone());
         while let Some(here) = node {
-            node = here.branch(self.reader())?.map(|branch| {
-                let at = usize::from(branch.bit);
-                bits.push(at);
-                branch.edges[bit(key, at)].node.clone()
-            });
+            if here.is_branch() {
+                let place = Place::of(key, here.bit());
+                if places.last() != Some(&place) {
+                    places.push(place);
+                }
+            }
+            node = self.below(&here, key)?;
         }
-        Ok(bits)
+        Ok(places)
     }
 
     /// The top branch of the page at a place on the way to a key, if there is such a page.
@@ -197,10 +199,23 @@ impl Trie {
                 let inside = same && here.is_branch() && Place::of(here.first_key(), at) == *place;
                 return Ok(inside.then_some(here));
             }
-            node = here
-                .branch(self.reader())?
-                .map(|branch| branch.edges[bit(key, at)].node.clone());
+            node = self.below(&here, key)?;
         }
         Ok(None)
+    }
+
+    /// What the bits of a key lead to from a branch: a child in memory, or what hangs from the page of
+    /// a stored one. Nothing for an entry.
+    fn below(&self, node: &Node, key: &Key) -> Result<Option<Node>, SourceError> {
+        Ok(match node {
+            Node::Branch(branch) => {
+                Some(branch.edges[bit(key, usize::from(branch.bit))].node.clone())
+            }
+            Node::StoredBranch(stored) => {
+                let (page, index) = self.reader().locate(stored)?;
+                Some(page.descend(index, key).node())
+            }
+            Node::Leaf(..) | Node::StoredLeaf(_) => None,
+        })
     }
 }

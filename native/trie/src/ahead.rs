@@ -72,8 +72,8 @@ impl Trie {
         let resident = self.reader().0.map(Resident);
         let reader = Reader(resident.as_ref().map(|source| source as &dyn Source));
         let found = match self.find_by(reader, key) {
-            Ok(Some(Found::Stored(stored, _))) => reader.leaf(&stored).map(Some),
-            Ok(Some(Found::Memory(leaf, _))) => Ok(Some(leaf)),
+            Ok(Some(Found::Stored(stored))) => reader.leaf(&stored).map(Some),
+            Ok(Some(Found::Memory(leaf))) => Ok(Some(leaf)),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
@@ -172,7 +172,7 @@ fn read_all(trie: &Trie, queue: &Mutex<Receiver<Key>>) {
         let Ok(key) = next else {
             return;
         };
-        if let Ok(Some(Found::Stored(stored, _))) = trie.find(&key) {
+        if let Ok(Some(Found::Stored(stored))) = trie.find(&key) {
             let _ = trie.reader().leaf(&stored);
         }
     }

@@ -62,28 +62,35 @@ pub(crate) fn lift(mut hash: Hash, key: &Key, from: usize, top: usize) -> Hash {
 
 /// Hashes of many leaves (function L), several at once where the processor can.
 pub(crate) fn leaf_hashes(leaves: &[&Leaf]) -> Vec<Hash> {
-    let mut hashes = Vec::with_capacity(leaves.len());
-    let mut nodes = Vec::with_capacity(BATCH.min(leaves.len()));
-    for chunk in leaves.chunks(BATCH) {
+    let entries: Vec<&[u8]> = leaves.iter().map(|leaf| leaf.entry()).collect();
+    entry_hashes(&entries)
+}
+
+/// The same for entries as their keys, each with its value behind it.
+pub(crate) fn entry_hashes(entries: &[&[u8]]) -> Vec<Hash> {
+    let mut hashes = Vec::with_capacity(entries.len());
+    let mut nodes = Vec::with_capacity(BATCH.min(entries.len()));
+    for chunk in entries.chunks(BATCH) {
         nodes.clear();
-        nodes.extend(chunk.iter().map(|leaf| leaf_node(leaf)));
-        let large: Vec<usize> = (0..chunk.len())
-            .filter(|&index| chunk[index].value().len() > EMBEDDED_MAX)
-            .collect();
-        let values = large.iter().map(|&index| chunk[index].value());
-        for (index, hash) in large.iter().zip(hash_all(values)) {
-            nodes[*index][1 + KEY_BYTES..].copy_from_slice(&hash);
+        nodes.extend(chunk.iter().map(|entry| leaf_node(entry)));
+        let large = chunk
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.len() > KEY_BYTES + EMBEDDED_MAX);
+        let values = large.clone().map(|(_, entry)| &entry[KEY_BYTES..]);
+        for ((index, _), hash) in large.zip(hash_all(values)) {
+            nodes[index][1 + KEY_BYTES..].copy_from_slice(&hash);
         }
         hashes.extend(hash_all(nodes.iter().map(|node| &node[..])));
     }
     hashes
 }
 
-/// The leaf's node, with the place of a large value's hash still empty.
-fn leaf_node(leaf: &Leaf) -> [u8; NODE_BYTES] {
+/// The entry's node, with the place of a large value's hash still empty.
+fn leaf_node(entry: &[u8]) -> [u8; NODE_BYTES] {
     let mut node = [0; NODE_BYTES];
-    let value = leaf.value();
-    node[1..1 + KEY_BYTES].copy_from_slice(leaf.key());
+    let (key, value) = entry.split_at(KEY_BYTES);
+    node[1..1 + KEY_BYTES].copy_from_slice(key);
     if value.len() <= EMBEDDED_MAX {
         node[0] = EMBEDDED_LEAF | value.len() as u8;
         node[1 + KEY_BYTES..][..value.len()].copy_from_slice(value);
@@ -94,12 +101,20 @@ fn leaf_node(leaf: &Leaf) -> [u8; NODE_BYTES] {
 }
 
 /// Hash of the leaf of a value that stands in it.
-pub(crate) fn embedded_leaf_hash(key: &Key, value: &[u8]) -> Hash {
+fn embedded_leaf_hash(key: &Key, value: &[u8]) -> Hash {
     let mut node = [0; NODE_BYTES];
     node[0] = EMBEDDED_LEAF | value.len() as u8;
     node[1..1 + KEY_BYTES].copy_from_slice(key);
     node[1 + KEY_BYTES..][..value.len()].copy_from_slice(value);
     blake2b(&node)
+}
+
+/// The hash of an entry, whatever its size (function L).
+pub(crate) fn entry_hash(key: &Key, value: &[u8]) -> Hash {
+    match value.len() {
+        0..=EMBEDDED_MAX => embedded_leaf_hash(key, value),
+        _ => regular_leaf_hash(key, &blake2b(value)),
+    }
 }
 
 /// Hash of the leaf of a value that it names by its hash.
@@ -119,7 +134,7 @@ pub(crate) fn regular_leaf_node(key: &Key, value_hash: &Hash) -> [u8; NODE_BYTES
 /// The node of an entry, whatever its size (function L).
 pub(crate) fn whole_leaf_node(leaf: &Leaf) -> [u8; NODE_BYTES] {
     match leaf.value().len() {
-        0..=EMBEDDED_MAX => leaf_node(leaf),
+        0..=EMBEDDED_MAX => leaf_node(leaf.entry()),
         _ => regular_leaf_node(leaf.key(), &blake2b(leaf.value())),
     }
 }

@@ -27,6 +27,7 @@ mod node;
 mod page;
 mod partial;
 mod proof;
+mod record;
 mod root;
 mod source;
 mod trie;

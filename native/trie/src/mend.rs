@@ -97,7 +97,7 @@ impl Mender {
             Spot::Value(key) => {
                 let found = base.find(&key)?;
                 let wanted = found.as_ref().map(Found::hash);
-                let same = wanted.is_some() && wanted == self.below.root_of_one().as_ref();
+                let same = wanted.is_some() && wanted == self.below.root_of_one();
                 Ok(self.last.filter(|_| same).map(Mended::Value))
             }
             Spot::Page(place) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::hash::{blake2b, branch_hash, lift, Hash, EMBEDDED_MAX, ZERO_HASH};
+use crate::hash::{blake2b, branch_hash, lift, Hash, EMBEDDED_MAX};
 use crate::source::{Reader, SourceError};
 
 /// Length of a state key in bytes.
@@ -22,6 +22,11 @@ impl Leaf {
     /// Copies an entry from its key followed by its value; `None` when that is shorter than a key.
     pub fn from_bytes(entry: &[u8]) -> Option<Leaf> {
         (entry.len() >= KEY_BYTES).then(|| Leaf(Arc::from(entry)))
+    }
+
+    /// The key and the value behind it.
+    pub(crate) fn entry(&self) -> &[u8] {
+        &self.0
     }
 
     /// The key.
@@ -112,18 +117,9 @@ impl Node {
 
     /// The branch that this node is, fetched where it is stored; `None` for a leaf.
     pub fn branch(&self, reader: Reader<'_>) -> Result<Option<Arc<Branch>>, SourceError> {
-        self.branch_hashed(reader, [true; 2])
-    }
-
-    /// The same for who needs the hashes of links to branches on some sides only.
-    pub fn branch_hashed(
-        &self,
-        reader: Reader<'_>,
-        hashed: [bool; 2],
-    ) -> Result<Option<Arc<Branch>>, SourceError> {
         match self {
             Node::Branch(branch) => Ok(Some(Arc::clone(branch))),
-            Node::StoredBranch(stored) => reader.branch(stored, hashed).map(Some),
+            Node::StoredBranch(stored) => reader.branch(stored).map(Some),
             Node::Leaf(..) | Node::StoredLeaf(_) => Ok(None),
         }
     }
@@ -137,12 +133,6 @@ impl Branch {
 }
 
 impl Edge {
-    /// A link to a branch for who looks at the node alone.
-    pub fn unhashed(node: Node) -> Edge {
-        let hash = ZERO_HASH;
-        Edge { hash, node }
-    }
-
     /// A link to an entry in memory.
     pub fn to_leaf(leaf: Leaf, hash: Hash, birth: u32) -> Edge {
         let node = Node::Leaf(leaf, birth);
@@ -237,4 +227,15 @@ pub(crate) fn shared_bits(a: &Key, b: &Key) -> usize {
         Some(index) => index * 8 + (a[index] ^ b[index]).leading_zeros() as usize,
         None => KEY_BITS,
     }
+}
+
+/// The first `bits` bits of a key, the others zero.
+pub(crate) fn cut(key: &Key, bits: usize) -> Key {
+    let mut out = [0; KEY_BYTES];
+    let (whole, rest) = (bits / 8, bits % 8);
+    out[..whole].copy_from_slice(&key[..whole]);
+    if rest > 0 {
+        out[whole] = key[whole] & !(0xff >> rest);
+    }
+    out
 }

@@ -13,20 +13,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hash::{blake2b, branch_hash, embedded_leaf_hash, leaf_hashes, lift, regular_leaf_hash};
-use crate::hash::{Hash, EMBEDDED_MAX, ZERO_HASH};
-use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, StoredBranch, StoredLeaf};
+use crate::hash::{branch_hash, entry_hashes, lift, Hash, ZERO_HASH};
+use crate::node::{bit, cut, shared_bits, Branch, Edge, Key, Node, StoredBranch, StoredLeaf};
 use crate::node::{KEY_BITS, KEY_BYTES};
+use crate::record::{append_record, Record};
 use crate::source::{Reader, SourceError};
 
 /// Depth of a page in bits. State keys alternate octets of a service's number with octets of a hash
 /// (appendix D.1): cut at octets, a state with one large service is as shallow as any other. A
 /// million entries then have some 65 000 pages of 15 at the bottom and few above, which stay in memory.
 pub const PAGE_BITS: usize = 8;
-
-/// Values up to this length stand in the page of their entry, if few entries hang from that; each
-/// other one is a row of its own.
-pub(crate) const INLINE_MAX: usize = 512;
 
 /// Up to so many entries of a page have their values in it. A page is written as a whole, so one that
 /// many entries hang from would grow costly to change.
@@ -37,11 +33,7 @@ const MOST_BRANCHES: usize = (1 << PAGE_BITS) - 1;
 
 const ROW_BYTES: usize = 5;
 /// Marks a child that is a branch of the same page.
-const INSIDE: u16 = 0x8000;
-
-const LINK: u8 = 0xb0;
-const REGULAR: u8 = 0xc0;
-const INLINE: u8 = 0xd0;
+const INSIDE: usize = 0x8000;
 
 /// Where a page lies: the cut at which it starts, and the bits of all its keys before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,17 +92,6 @@ impl fmt::Display for Place {
     }
 }
 
-/// The first `bits` bits of a key, the others zero.
-fn cut(key: &Key, bits: usize) -> Key {
-    let mut out = [0; KEY_BYTES];
-    let (whole, rest) = (bits / 8, bits % 8);
-    out[..whole].copy_from_slice(&key[..whole]);
-    if rest > 0 {
-        out[whole] = key[whole] & !(0xff >> rest);
-    }
-    out
-}
-
 /// A page in memory: its bytes, and the hash of each branch at its own bit.
 #[derive(Debug)]
 pub struct Page {
@@ -120,72 +101,69 @@ pub struct Page {
 }
 
 /// What hangs from a branch of a page.
-enum Child {
+enum Child<'a> {
     Inside(usize),
-    Outside(Node),
+    Outside(Record<'a>),
 }
 
-impl Child {
+/// The bytes of a page, and how many branches it has.
+#[derive(Clone, Copy)]
+struct Table<'a> {
+    bytes: &'a [u8],
+    count: usize,
+}
+
+impl Child<'_> {
     fn is_link(&self) -> bool {
-        matches!(self, Child::Outside(Node::StoredBranch(_)))
+        matches!(self, Child::Outside(record) if record.is_link())
+    }
+}
+
+impl<'a> Table<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Table<'a>> {
+        let count = usize::from(*bytes.first()?);
+        let whole = (1..=MOST_BRANCHES).contains(&count) && bytes.len() > count * ROW_BYTES;
+        whole.then_some(Table { bytes, count })
+    }
+
+    fn bit(&self, index: usize) -> usize {
+        usize::from(self.bytes[1 + index * ROW_BYTES])
+    }
+
+    fn row(&self, index: usize, side: usize) -> usize {
+        let at = 2 + index * ROW_BYTES + side * 2;
+        usize::from(u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]]))
+    }
+
+    fn child(&self, index: usize, side: usize) -> Option<Child<'a>> {
+        let row = self.row(index, side);
+        if row & INSIDE != 0 {
+            return Some(Child::Inside(row & !INSIDE));
+        }
+        let records = &self.bytes[1 + self.count * ROW_BYTES..];
+        Record::read(records.get(row..)?).map(Child::Outside)
     }
 }
 
 impl Page {
     /// Reads a page and computes its hashes; `None` when the bytes are no page of this place.
-    pub fn from_bytes(bytes: &[u8], place: &Place) -> Option<Page> {
-        let count = usize::from(*bytes.first()?);
-        if !(1..=MOST_BRANCHES).contains(&count) || bytes.len() < 1 + count * ROW_BYTES {
-            return None;
+    pub fn from_bytes(bytes: impl Into<Box<[u8]>>, place: &Place) -> Option<Page> {
+        let bytes = bytes.into();
+        let table = Table::of(&bytes)?;
+        let mut children = Vec::with_capacity(table.count);
+        for index in 0..table.count {
+            children.push([table.child(index, 0)?, table.child(index, 1)?]);
         }
-        let mut page = Page {
-            bytes: bytes.into(),
-            hashes: vec![ZERO_HASH; count].into(),
-            inner: false,
-        };
-        let children: Option<Vec<_>> = (0..count)
-            .map(|index| Some([page.child(index, 0)?, page.child(index, 1)?]))
-            .collect();
-        let children = children?;
         let links = children.iter().flatten().filter(|child| child.is_link());
         // As many ends as branches and one more: a page is a tree.
-        page.inner = is_inner(links.count(), count + 1);
-        let outside = outside_hashes(&children);
-        let mut seen = [false; MOST_BRANCHES];
-        let mut keys = [[0; KEY_BYTES]; MOST_BRANCHES];
-        let mut own_bits = [0; MOST_BRANCHES];
-        for index in (0..count).rev() {
-            let own = page.bit(index);
-            if own < place.start() || own >= (place.start() + PAGE_BITS).min(KEY_BITS) {
-                return None;
-            }
-            let mut sides = [[0; 32]; 2];
-            for (side, hash) in sides.iter_mut().enumerate() {
-                let (below, key, at) = match &children[index][side] {
-                    &Child::Inside(child) => {
-                        if child <= index || child >= count || seen[child] {
-                            return None;
-                        }
-                        seen[child] = true;
-                        (page.hashes[child], keys[child], own_bits[child])
-                    }
-                    Child::Outside(node) => (outside[index][side], *node.first_key(), node.bit()),
-                };
-                if at <= own || bit(&key, own) != side {
-                    return None;
-                }
-                *hash = lift_branch(below, &key, at, own + 1);
-                if side == 0 {
-                    keys[index] = key;
-                } else if shared_bits(&keys[index], &key) < own {
-                    return None;
-                }
-            }
-            own_bits[index] = own;
-            page.hashes[index] = branch_hash(&sides[0], &sides[1]);
-        }
-        let whole = seen[1..count].iter().all(|&seen| seen);
-        (whole && cut(&keys[0], place.start()) == place.prefix).then_some(page)
+        let inner = is_inner(links.count(), table.count + 1);
+        let hashes = branch_hashes(table, &children, place)?;
+        let hashes = hashes.into();
+        Some(Page {
+            bytes,
+            hashes,
+            inner,
+        })
     }
 
     /// The page at the top of which this branch stands.
@@ -195,7 +173,8 @@ impl Page {
             reader,
             rows: Vec::new(),
             hashes: Vec::new(),
-            records: Vec::new(),
+            hung: Vec::new(),
+            links: 0,
         };
         builder.add(top, None)?;
         builder.page()
@@ -223,41 +202,43 @@ impl Page {
 
     /// The places that the page links to, each with the hash of the branch that is meant.
     pub(crate) fn links(&self) -> Vec<Arc<StoredBranch>> {
-        let mut links = Vec::new();
-        for index in 0..self.hashes.len() {
-            for side in 0..2 {
-                if let Some(Child::Outside(Node::StoredBranch(link))) = self.child(index, side) {
-                    links.push(link);
-                }
-            }
-        }
-        links
+        let nodes = self.records().filter(Record::is_link);
+        nodes
+            .filter_map(|record| match record.node() {
+                Node::StoredBranch(link) => Some(link),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The entries of this page whose values lie elsewhere.
     pub(crate) fn stored_leaves(&self) -> Vec<Arc<StoredLeaf>> {
-        let mut leaves = Vec::new();
-        for index in 0..self.hashes.len() {
-            for side in 0..2 {
-                if let Some(Child::Outside(Node::StoredLeaf(leaf))) = self.child(index, side) {
-                    leaves.push(leaf);
-                }
-            }
-        }
-        leaves
+        let far = self.records().filter(Record::is_far);
+        far.filter_map(|record| match record.node() {
+            Node::StoredLeaf(leaf) => Some(leaf),
+            _ => None,
+        })
+        .collect()
     }
 
     /// Keys of the entries of this page whose values are rows.
-    pub(crate) fn rows(&self) -> Vec<Key> {
-        self.stored_leaves().iter().map(|leaf| leaf.key).collect()
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Key> + '_ {
+        let far = self.records().filter(Record::is_far);
+        far.map(|record| record.first_key())
+    }
+
+    /// What hangs from the branches of the page outside it.
+    fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        (0..self.hashes.len() * 2).filter_map(|number| self.side(number / 2, number % 2).err())
     }
 
     /// Index of the branch at this bit on the way to this key, if it has this hash.
     pub(crate) fn locate(&self, key: &Key, at: u8, hash: &Hash) -> Option<usize> {
+        let table = self.table();
         let mut index = 0;
-        while self.bit(index) < usize::from(at) {
-            match self.row(index, bit(key, self.bit(index))) {
-                row if row & INSIDE != 0 => index = usize::from(row & !INSIDE),
+        while table.bit(index) < usize::from(at) {
+            match table.row(index, bit(key, table.bit(index))) {
+                row if row & INSIDE != 0 => index = row & !INSIDE,
                 _ => return None,
             }
         }
@@ -266,110 +247,131 @@ impl Page {
 
     /// What the bits of a key lead to from the branch at `index`: an entry, or a branch of another
     /// page.
-    pub(crate) fn descend(&self, mut index: usize, key: &Key) -> Node {
+    pub(crate) fn descend(&self, mut index: usize, key: &Key) -> Record<'_> {
         loop {
-            match self.known_child(index, bit(key, self.bit(index))) {
+            match self.child(index, bit(key, self.bit(index))) {
                 Child::Inside(child) => index = child,
-                Child::Outside(node) => return node,
+                Child::Outside(record) => return record,
             }
         }
     }
 
-    /// A branch as one in memory. Links to branches have hashes only on the `hashed` sides.
-    pub(crate) fn branch(&self, index: usize, hashed: [bool; 2]) -> Branch {
+    /// A branch as one in memory, with references to the branches below it.
+    pub(crate) fn branch(&self, index: usize) -> Branch {
         let own = self.bit(index);
-        let edges = [0, 1].map(|side| match self.known_child(index, side) {
-            Child::Inside(child) => {
-                let stored = StoredBranch {
-                    hash: self.hashes[child],
-                    key: self.key_below(child),
-                    bit: self.bit(child) as u8,
-                };
-                let own_hash = stored.hash;
-                let node = Node::StoredBranch(Arc::new(stored));
-                match hashed[side] {
-                    true => Edge::lifted(node, own_hash, own + 1),
-                    false => Edge::unhashed(node),
-                }
-            }
-            Child::Outside(node) if node.is_branch() && !hashed[side] => Edge::unhashed(node),
-            Child::Outside(node) => {
-                let own_hash = outside_hash(&node);
-                Edge::lifted(node, own_hash, own + 1)
-            }
+        let edges = [0, 1].map(|side| match self.child(index, side) {
+            Child::Inside(child) => self.edge(child, own + 1),
+            Child::Outside(record) => Edge::lifted(record.node(), record.own_hash(), own + 1),
         });
+        let bit = own as u8;
         let birth = 0;
-        Branch {
-            edges,
-            birth,
-            bit: own as u8,
+        Branch { edges, birth, bit }
+    }
+
+    /// The bit at which the keys below a branch part.
+    pub(crate) fn bit(&self, index: usize) -> usize {
+        self.table().bit(index)
+    }
+
+    /// The branch of this page on one side of a branch, or else what hangs there.
+    pub(crate) fn side(&self, index: usize, side: usize) -> Result<usize, Record<'_>> {
+        match self.child(index, side) {
+            Child::Inside(child) => Ok(child),
+            Child::Outside(record) => Err(record),
         }
     }
 
-    fn bit(&self, index: usize) -> usize {
-        usize::from(self.bytes[1 + index * ROW_BYTES])
+    /// A link from depth `top` to a branch, as a reference.
+    pub(crate) fn edge(&self, index: usize, top: usize) -> Edge {
+        let hash = self.hashes[index];
+        let stored = StoredBranch {
+            hash,
+            key: self.key_below(index),
+            bit: self.bit(index) as u8,
+        };
+        Edge::lifted(Node::StoredBranch(Arc::new(stored)), hash, top)
     }
 
-    fn row(&self, index: usize, side: usize) -> u16 {
-        let at = 2 + index * ROW_BYTES + side * 2;
-        u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]])
-    }
-
-    fn key_below(&self, mut index: usize) -> Key {
+    /// Some key below a branch, as far as the branch's bit.
+    pub(crate) fn key_below(&self, mut index: usize) -> Key {
         loop {
-            match self.known_child(index, 0) {
+            match self.child(index, 0) {
                 Child::Inside(child) => index = child,
-                Child::Outside(node) => return *node.first_key(),
+                Child::Outside(record) => return record.first_key(),
             }
         }
     }
 
-    fn known_child(&self, index: usize, side: usize) -> Child {
-        self.child(index, side)
-            .expect("a page is checked when it is made")
-    }
-
-    fn child(&self, index: usize, side: usize) -> Option<Child> {
-        let row = self.row(index, side);
-        if row & INSIDE != 0 {
-            return Some(Child::Inside(usize::from(row & !INSIDE)));
+    fn table(&self) -> Table<'_> {
+        Table {
+            bytes: &self.bytes,
+            count: self.hashes.len(),
         }
-        read_record(self.records().get(usize::from(row)..)?).map(Child::Outside)
     }
 
-    fn records(&self) -> &[u8] {
-        &self.bytes[1 + self.hashes.len() * ROW_BYTES..]
+    fn child(&self, index: usize, side: usize) -> Child<'_> {
+        let child = self.table().child(index, side);
+        child.expect("a page is checked when it is made")
     }
 }
 
-/// Hash of what a record stands for: of a branch at its own bit, of an entry at any depth.
-pub(crate) fn outside_hash(node: &Node) -> Hash {
-    match node {
-        Node::StoredBranch(branch) => branch.hash,
-        Node::StoredLeaf(leaf) => regular_leaf_hash(&leaf.key, &leaf.value_hash),
-        Node::Leaf(leaf, _) if leaf.value().len() <= EMBEDDED_MAX => {
-            embedded_leaf_hash(leaf.key(), leaf.value())
+/// The hash of each branch of a page at its own bit; `None` where they are no tree of this place.
+fn branch_hashes(
+    table: Table<'_>,
+    children: &[[Child<'_>; 2]],
+    place: &Place,
+) -> Option<Vec<Hash>> {
+    let outside = outside_hashes(children);
+    let mut hashes = vec![ZERO_HASH; table.count];
+    let mut seen = [false; MOST_BRANCHES];
+    // The first key below each branch.
+    let mut keys = vec![[0; KEY_BYTES]; table.count];
+    let bits = place.start()..(place.start() + PAGE_BITS).min(KEY_BITS);
+    for index in (0..table.count).rev() {
+        let own = table.bit(index);
+        if !bits.contains(&own) {
+            return None;
         }
-        Node::Leaf(leaf, _) => regular_leaf_hash(leaf.key(), &blake2b(leaf.value())),
-        Node::Branch(branch) => branch.hash(),
+        let mut sides = [[0; 32]; 2];
+        for (side, hash) in sides.iter_mut().enumerate() {
+            let (below, key, at) = match &children[index][side] {
+                &Child::Inside(child) => {
+                    if child <= index || child >= table.count || seen[child] {
+                        return None;
+                    }
+                    seen[child] = true;
+                    (hashes[child], keys[child], table.bit(child))
+                }
+                Child::Outside(record) => (outside[index][side], record.first_key(), record.bit()),
+            };
+            if at <= own || bit(&key, own) != side {
+                return None;
+            }
+            *hash = lift_branch(below, &key, at, own + 1);
+            if side == 0 {
+                keys[index] = key;
+            } else if shared_bits(&keys[index], &key) < own {
+                return None;
+            }
+        }
+        hashes[index] = branch_hash(&sides[0], &sides[1]);
     }
+    let whole = seen[1..table.count].iter().all(|&seen| seen);
+    (whole && cut(&keys[0], place.start()) == place.prefix).then_some(hashes)
 }
 
-/// Hashes of what hangs from the branches of a page outside it, many leaves at once.
-fn outside_hashes(children: &[[Child; 2]]) -> Vec<[Hash; 2]> {
-    let leaves: Vec<&Leaf> = children
-        .iter()
-        .flatten()
-        .filter_map(|child| match child {
-            Child::Outside(Node::Leaf(leaf, _)) => Some(leaf),
-            _ => None,
-        })
-        .collect();
-    let mut of_leaves = leaf_hashes(&leaves).into_iter();
-    let mut hash = |child: &Child| match child {
+/// Hashes of what hangs from the branches of a page outside it, many entries at once.
+fn outside_hashes(children: &[[Child<'_>; 2]]) -> Vec<[Hash; 2]> {
+    let mut entries = Vec::with_capacity(children.len() + 1);
+    entries.extend(children.iter().flatten().filter_map(|child| match child {
+        Child::Outside(Record::Entry(entry)) => Some(*entry),
+        _ => None,
+    }));
+    let mut of_entries = entry_hashes(&entries).into_iter();
+    let mut hash = |child: &Child<'_>| match child {
         Child::Inside(_) => ZERO_HASH,
-        Child::Outside(Node::Leaf(..)) => of_leaves.next().unwrap_or_default(),
-        Child::Outside(node) => outside_hash(node),
+        Child::Outside(Record::Entry(_)) => of_entries.next().unwrap_or_default(),
+        Child::Outside(record) => record.own_hash(),
     };
     children
         .iter()
@@ -384,81 +386,12 @@ fn lift_branch(hash: Hash, key: &Key, from: usize, top: usize) -> Hash {
     }
 }
 
-/// Appends the record of an entry or of a link to a branch with this hash at its own bit; with `near`
-/// a value stands in the record unless it is large.
-pub(crate) fn append_record(records: &mut Vec<u8>, node: &Node, own: &Hash, near: bool) {
-    match node {
-        Node::Leaf(leaf, _) if leaf.value().len() <= EMBEDDED_MAX => {
-            records.push(leaf.value().len() as u8);
-            records.extend_from_slice(leaf.key());
-            records.extend_from_slice(leaf.value());
-        }
-        Node::Leaf(leaf, _) if near && leaf.value().len() <= INLINE_MAX => {
-            records.push(INLINE);
-            records.extend_from_slice(&(leaf.value().len() as u16).to_le_bytes());
-            records.extend_from_slice(leaf.key());
-            records.extend_from_slice(leaf.value());
-        }
-        Node::Leaf(leaf, _) => {
-            let value_hash = blake2b(leaf.value());
-            append_regular(records, leaf.key(), &value_hash, leaf.value().len() as u32);
-        }
-        Node::StoredLeaf(leaf) => {
-            append_regular(records, &leaf.key, &leaf.value_hash, leaf.value_len);
-        }
-        Node::Branch(_) | Node::StoredBranch(_) => {
-            records.extend_from_slice(&[LINK, node.bit() as u8]);
-            records.extend_from_slice(own);
-            let key = cut(node.first_key(), node.bit());
-            records.extend_from_slice(&key[..node.bit().div_ceil(8)]);
-        }
-    }
-}
-
-fn append_regular(records: &mut Vec<u8>, key: &Key, value_hash: &Hash, value_len: u32) {
-    records.push(REGULAR);
-    records.extend_from_slice(key);
-    records.extend_from_slice(&value_len.to_le_bytes());
-    records.extend_from_slice(value_hash);
-}
-
-/// Reads the record at the start of some bytes.
-pub(crate) fn read_record(bytes: &[u8]) -> Option<Node> {
-    let (&kind, rest) = bytes.split_first()?;
-    match kind {
-        LINK => {
-            let (&bit, rest) = rest.split_first()?;
-            let (hash, rest) = rest.split_first_chunk::<32>()?;
-            let prefix = rest.get(..usize::from(bit).div_ceil(8))?;
-            let mut key = [0; KEY_BYTES];
-            key.get_mut(..prefix.len())?.copy_from_slice(prefix);
-            let hash = *hash;
-            let whole = usize::from(bit) < KEY_BITS && cut(&key, usize::from(bit)) == key;
-            whole.then(|| Node::StoredBranch(Arc::new(StoredBranch { hash, key, bit })))
-        }
-        REGULAR => {
-            let (key, rest) = rest.split_first_chunk::<KEY_BYTES>()?;
-            let (value_len, rest) = rest.split_first_chunk::<4>()?;
-            let (value_hash, _) = rest.split_first_chunk::<32>()?;
-            Some(Node::StoredLeaf(Arc::new(StoredLeaf {
-                key: *key,
-                value_hash: *value_hash,
-                value_len: u32::from_le_bytes(*value_len),
-            })))
-        }
-        INLINE => {
-            let (length, rest) = rest.split_first_chunk::<2>()?;
-            let length = usize::from(u16::from_le_bytes(*length));
-            let entry = rest.get(..KEY_BYTES + length)?;
-            let fits = (EMBEDDED_MAX + 1..=INLINE_MAX).contains(&length);
-            Some(Node::Leaf(fits.then(|| Leaf::from_bytes(entry))??, 0))
-        }
-        length if usize::from(length) <= EMBEDDED_MAX => {
-            let entry = rest.get(..KEY_BYTES + usize::from(length))?;
-            Some(Node::Leaf(Leaf::from_bytes(entry)?, 0))
-        }
-        _ => None,
-    }
+/// What hangs from the branches of a page that is made.
+enum Hung {
+    /// A node, with its hash at its own bit.
+    Made(Node, Hash),
+    /// What hangs from a branch on a side of a page as it was.
+    Kept(Arc<Page>, usize, usize),
 }
 
 /// Gathers the branches of one page.
@@ -466,25 +399,25 @@ struct Builder<'a> {
     level: usize,
     reader: Reader<'a>,
     /// Branches with their children: another branch, or the number of a record.
-    rows: Vec<(u8, [u16; 2])>,
+    rows: Vec<(u8, [usize; 2])>,
     hashes: Vec<Hash>,
-    /// What hangs from the branches, with its hash at its own bit.
-    records: Vec<(Node, Hash)>,
+    hung: Vec<Hung>,
+    /// Links among what hangs.
+    links: usize,
 }
 
 impl Builder<'_> {
     /// Adds a branch of the page with what hangs from it; gives its index.
-    fn add(&mut self, node: &Node, own: Option<Hash>) -> Result<u16, SourceError> {
-        if let Node::StoredBranch(stored) = node {
-            let (page, index) = self.reader.locate(stored)?;
-            return Ok(self.copy(&page, index));
-        }
-        let branch = node
-            .branch(self.reader)?
-            .expect("a page starts at a branch");
-        let index = self.rows.len();
-        self.rows.push((branch.bit, [0; 2]));
-        self.hashes.push(own.unwrap_or_else(|| branch.hash()));
+    fn add(&mut self, node: &Node, own: Option<Hash>) -> Result<usize, SourceError> {
+        let branch = match node {
+            Node::StoredBranch(stored) => {
+                let (page, index) = self.reader.locate(stored)?;
+                return Ok(self.copy(&page, index));
+            }
+            Node::Branch(branch) => branch,
+            Node::Leaf(..) | Node::StoredLeaf(_) => unreachable!("called for branches"),
+        };
+        let index = self.begin(branch.bit, own.unwrap_or_else(|| branch.hash()));
         let top = usize::from(branch.bit) + 1;
         for (side, edge) in branch.edges.iter().enumerate() {
             let own = edge.own_hash(top);
@@ -492,69 +425,77 @@ impl Builder<'_> {
             self.rows[index].1[side] = if at < KEY_BITS && at / PAGE_BITS == self.level {
                 INSIDE | self.add(&edge.node, Some(own))?
             } else {
-                self.hang(edge.node.clone(), own)
+                self.hang(Hung::Made(edge.node.clone(), own), edge.node.is_branch())
             };
         }
-        Ok(index as u16)
+        Ok(index)
     }
 
     /// Adds a branch of the page as it was, which did not change, with what hangs from it.
-    fn copy(&mut self, page: &Page, from: usize) -> u16 {
-        let index = self.rows.len();
-        self.rows.push((page.bit(from) as u8, [0; 2]));
-        self.hashes.push(page.hashes[from]);
+    fn copy(&mut self, page: &Arc<Page>, from: usize) -> usize {
+        let index = self.begin(page.bit(from) as u8, page.hashes[from]);
         for side in 0..2 {
-            self.rows[index].1[side] = match page.known_child(from, side) {
-                Child::Inside(child) => INSIDE | self.copy(page, child),
-                Child::Outside(node) => {
-                    // Only the record of a link says its hash.
-                    let own = match &node {
-                        Node::StoredBranch(branch) => branch.hash,
-                        _ => ZERO_HASH,
-                    };
-                    self.hang(node, own)
+            self.rows[index].1[side] = match page.side(from, side) {
+                Ok(child) => INSIDE | self.copy(page, child),
+                Err(record) => {
+                    let link = record.is_link();
+                    self.hang(Hung::Kept(Arc::clone(page), from, side), link)
                 }
             };
         }
-        index as u16
+        index
     }
 
-    fn hang(&mut self, node: Node, own: Hash) -> u16 {
-        self.records.push((node, own));
-        self.records.len() as u16 - 1
+    fn begin(&mut self, bit: u8, hash: Hash) -> usize {
+        self.rows.push((bit, [0; 2]));
+        self.hashes.push(hash);
+        self.rows.len() - 1
+    }
+
+    fn hang(&mut self, hung: Hung, link: bool) -> usize {
+        self.hung.push(hung);
+        self.links += usize::from(link);
+        self.hung.len() - 1
     }
 
     fn page(self) -> Result<Page, SourceError> {
-        let links = self.records.iter().filter(|(node, _)| node.is_branch());
-        let (links, all) = (links.count(), self.records.len());
-        let near = all - links <= INLINE_ENTRIES;
+        let near = self.hung.len() - self.links <= INLINE_ENTRIES;
         let mut records = Vec::new();
-        let mut offsets = Vec::with_capacity(all);
-        for (node, own) in &self.records {
-            offsets.push(records.len() as u16);
+        let mut offsets = Vec::with_capacity(self.hung.len());
+        for hung in &self.hung {
+            offsets.push(records.len());
+            let (node, own) = match hung {
+                Hung::Made(node, own) => (node.clone(), *own),
+                Hung::Kept(page, index, side) => match page.side(*index, *side) {
+                    Err(record) if record.stands(near) => {
+                        record.append(&mut records);
+                        continue;
+                    }
+                    // Only the record of a link says its hash, and it stands as it is.
+                    Err(record) => (record.node(), ZERO_HASH),
+                    Ok(_) => unreachable!("hung as a record"),
+                },
+            };
             match near {
-                true => append_record(&mut records, &self.reader.near(node)?, own, true),
-                false => append_record(&mut records, node, own, false),
+                true => append_record(&mut records, &self.reader.near(&node)?, &own, true),
+                false => append_record(&mut records, &node, &own, false),
             }
         }
-        let mut bytes = vec![self.rows.len() as u8];
+        let mut bytes = Vec::with_capacity(1 + self.rows.len() * ROW_BYTES + records.len());
+        bytes.push(self.rows.len() as u8);
         for (bit, children) in &self.rows {
             bytes.push(*bit);
-            bytes.extend(children.iter().flat_map(|&child| {
+            for &child in children {
                 let inside = child & INSIDE != 0;
-                let child = if inside {
-                    child
-                } else {
-                    offsets[usize::from(child)]
-                };
-                child.to_le_bytes()
-            }));
+                let child = if inside { child } else { offsets[child] };
+                bytes.extend_from_slice(&(child as u16).to_le_bytes());
+            }
         }
         bytes.extend_from_slice(&records);
         Ok(Page {
             bytes: bytes.into(),
             hashes: self.hashes.into(),
-            inner: is_inner(links, all),
+            inner: is_inner(self.links, self.hung.len()),
         })
     }
 }

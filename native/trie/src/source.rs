@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hash::blake2b;
+use crate::hash::{blake2b, Hash};
 use crate::node::{bit, shared_bits, Edge, Node};
 use crate::node::{Branch, Key, Leaf, StoredBranch, StoredLeaf};
-use crate::page::{outside_hash, read_record, Page, Place, INLINE_MAX};
+use crate::page::{Page, Place};
+use crate::record::{Record, INLINE_MAX};
 
 /// Why a node or a value could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +45,12 @@ impl Base {
         if record.is_empty() {
             return Some(Base(None));
         }
-        let node = read_record(record)?;
-        let own = outside_hash(&node);
-        Some(Base(Some(Edge::lifted(node, own, 0))))
+        let record = Record::read(record)?;
+        Some(Base(Some(Edge::lifted(
+            record.node(),
+            record.own_hash(),
+            0,
+        ))))
     }
 
     pub(crate) fn into_root(self) -> Option<Edge> {
@@ -106,25 +110,26 @@ impl Reader<'_> {
 
     /// The page that holds a branch, and the branch's index in it.
     pub fn locate(self, stored: &StoredBranch) -> Result<(Arc<Page>, usize), SourceError> {
-        let place = Place::of(&stored.key, usize::from(stored.bit));
+        self.find(&stored.key, stored.bit, &stored.hash)
+    }
+
+    /// The same for the branch of this hash at a bit on the way to a key.
+    fn find(self, key: &Key, bit: u8, hash: &Hash) -> Result<(Arc<Page>, usize), SourceError> {
+        let place = Place::of(key, usize::from(bit));
         let source = self.0.ok_or(SourceError::Page(place))?;
         for again in [false, true] {
             let page = source.page(&place, again)?;
-            if let Some(index) = page.locate(&stored.key, stored.bit, &stored.hash) {
+            if let Some(index) = page.locate(key, bit, hash) {
                 return Ok((page, index));
             }
         }
         Err(SourceError::Page(place))
     }
 
-    /// A stored branch as one in memory, with references below it; see [`Page::branch`].
-    pub fn branch(
-        self,
-        stored: &StoredBranch,
-        hashed: [bool; 2],
-    ) -> Result<Arc<Branch>, SourceError> {
+    /// A stored branch as one in memory, with references below it.
+    pub fn branch(self, stored: &StoredBranch) -> Result<Arc<Branch>, SourceError> {
         let (page, index) = self.locate(stored)?;
-        Ok(Arc::new(page.branch(index, hashed)))
+        Ok(Arc::new(page.branch(index)))
     }
 
     /// The entry that a reference stands for.
@@ -155,7 +160,7 @@ impl Reader<'_> {
     /// The entry of a key in the base, whose value may stand in a page.
     fn inline(self, source: &dyn Source, key: &Key, again: bool) -> Result<Leaf, SourceError> {
         let found = match source.base().into_root() {
-            Some(root) => self.descend(root.node, key)?,
+            Some(root) => self.descend(&root.node, key)?,
             None => None,
         };
         match found {
@@ -166,23 +171,26 @@ impl Reader<'_> {
     }
 
     /// The entry that the bits of a key lead to from a node on, if it has this key.
-    pub fn descend(self, mut node: Node, key: &Key) -> Result<Option<Node>, SourceError> {
-        loop {
-            node = match &node {
-                Node::Branch(branch) => {
-                    branch.edges[bit(key, usize::from(branch.bit))].node.clone()
-                }
-                Node::StoredBranch(stored) => {
-                    if shared_bits(&stored.key, key) < usize::from(stored.bit) {
-                        return Ok(None);
-                    }
-                    let (page, index) = self.locate(stored)?;
-                    page.descend(index, key)
-                }
-                Node::Leaf(..) | Node::StoredLeaf(_) => break,
-            };
+    pub fn descend(self, node: &Node, key: &Key) -> Result<Option<Node>, SourceError> {
+        let mut node = node;
+        while let Node::Branch(branch) = node {
+            node = &branch.edges[bit(key, usize::from(branch.bit))].node;
         }
-        Ok((node.first_key() == key).then_some(node))
+        let stored = match node {
+            Node::StoredBranch(stored) => stored,
+            entry => return Ok((entry.first_key() == key).then(|| entry.clone())),
+        };
+        let (mut hash, mut at, mut prefix) = (stored.hash, stored.bit, stored.key);
+        while shared_bits(&prefix, key) >= usize::from(at) {
+            let (page, index) = self.find(key, at, &hash)?;
+            let record = page.descend(index, key);
+            prefix = record.first_key();
+            match record {
+                Record::Link { hash: own, bit, .. } => (hash, at) = (*own, bit),
+                entry => return Ok((prefix == *key).then(|| entry.node())),
+            }
+        }
+        Ok(None)
     }
 
     /// The node, with its value unless that is too large for a page.

@@ -90,7 +90,7 @@ impl Source for Shelf {
         match read.get(place) {
             Some((from, page)) if from == bytes => Ok(Arc::clone(page)),
             _ => {
-                let page = Page::from_bytes(bytes, place).ok_or(SourceError::Page(*place))?;
+                let page = Page::from_bytes(&bytes[..], place).ok_or(SourceError::Page(*place))?;
                 let page = Arc::new(page);
                 read.insert(*place, (bytes.clone(), Arc::clone(&page)));
                 Ok(page)

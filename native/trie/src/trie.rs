@@ -3,8 +3,9 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
-use crate::hash::{leaf_hashes, Hash, ZERO_HASH};
+use crate::hash::{entry_hash, leaf_hashes, regular_leaf_hash, Hash, ZERO_HASH};
 use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, StoredLeaf, KEY_BYTES};
+use crate::page::Page;
 use crate::source::{Reader, Source, SourceError};
 
 /// What to do with one key.
@@ -62,21 +63,30 @@ struct Update<'a> {
 
 /// An entry that was looked up; its value is not fetched when it is stored.
 pub(crate) enum Found {
-    Memory(Leaf, Hash),
-    Stored(Arc<StoredLeaf>, Hash),
+    Memory(Leaf),
+    Stored(Arc<StoredLeaf>),
 }
 
 impl Found {
     pub fn value_len(&self) -> usize {
         match self {
-            Found::Memory(leaf, _) => leaf.value().len(),
-            Found::Stored(leaf, _) => leaf.value_len as usize,
+            Found::Memory(leaf) => leaf.value().len(),
+            Found::Stored(leaf) => leaf.value_len as usize,
         }
     }
 
-    pub fn hash(&self) -> &Hash {
+    pub fn hash(&self) -> Hash {
         match self {
-            Found::Memory(_, hash) | Found::Stored(_, hash) => hash,
+            Found::Memory(leaf) => entry_hash(leaf.key(), leaf.value()),
+            Found::Stored(leaf) => regular_leaf_hash(&leaf.key, &leaf.value_hash),
+        }
+    }
+
+    /// Whether an entry of the same key has the same value.
+    fn is(&self, leaf: &Leaf, hash: &Hash) -> bool {
+        match self {
+            Found::Memory(own) => own.value() == leaf.value(),
+            Found::Stored(_) => self.hash() == *hash,
         }
     }
 }
@@ -137,8 +147,8 @@ impl Trie {
     pub fn get(&self, key: &Key) -> Result<Option<Leaf>, SourceError> {
         let missed = self.source.as_ref().map(|source| source.misses());
         let leaf = match self.find(key)? {
-            Some(Found::Memory(leaf, _)) => Some(leaf),
-            Some(Found::Stored(stored, _)) => Some(self.reader().leaf(&stored)?),
+            Some(Found::Memory(leaf)) => Some(leaf),
+            Some(Found::Stored(stored)) => Some(self.reader().leaf(&stored)?),
             None => None,
         };
         if let Some(source) = &self.source {
@@ -161,24 +171,14 @@ impl Trie {
         reader: Reader<'_>,
         key: &Key,
     ) -> Result<Option<Found>, SourceError> {
-        let Some(mut edge) = self.root.as_ref() else {
+        let Some(root) = self.root.as_ref() else {
             return Ok(None);
         };
-        while let Node::Branch(branch) = &edge.node {
-            edge = &branch.edges[bit(key, usize::from(branch.bit))];
-        }
-        let Some(node) = reader.descend(edge.node.clone(), key)? else {
-            return Ok(None);
-        };
-        let hash = match &edge.node {
-            Node::StoredBranch(_) => crate::page::outside_hash(&node),
-            _ => edge.hash,
-        };
-        Ok(Some(match node {
-            Node::Leaf(leaf, _) => Found::Memory(leaf, hash),
-            Node::StoredLeaf(leaf) => Found::Stored(leaf, hash),
-            Node::Branch(_) | Node::StoredBranch(_) => return Ok(None),
-        }))
+        Ok(match reader.descend(&root.node, key)? {
+            Some(Node::Leaf(leaf, _)) => Some(Found::Memory(leaf)),
+            Some(Node::StoredLeaf(leaf)) => Some(Found::Stored(leaf)),
+            Some(Node::Branch(_) | Node::StoredBranch(_)) | None => None,
+        })
     }
 
     /// The trie with these changes, given in any order.
@@ -219,7 +219,12 @@ impl Trie {
     /// Counts one change against the entry it meets; false when it has no effect.
     fn account(&mut self, old: Option<Found>, update: &Update<'_>) -> bool {
         let new = update.put.as_ref();
-        if old.as_ref().map(Found::hash) == new.map(|(_, hash)| hash) {
+        let same = match (&old, new) {
+            (Some(old), Some((leaf, hash))) => old.is(leaf, hash),
+            (None, None) => true,
+            _ => false,
+        };
+        if same {
             return false;
         }
         self.len = self.len + usize::from(new.is_some()) - usize::from(old.is_some());
@@ -273,24 +278,81 @@ impl Work<'_> {
     /// all keys agree before `top`. Of `edge` only the node counts, its hash may stand at another
     /// depth.
     fn update(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
-        if !edge.node.is_branch() {
-            return Ok(self.build(&self.beside(edge, updates), top));
+        let branch = match &edge.node {
+            Node::Branch(branch) => branch,
+            Node::StoredBranch(stored) => {
+                let (page, index) = self.reader.locate(stored)?;
+                return self.update_stored(&page, index, top, updates);
+            }
+            Node::Leaf(..) | Node::StoredLeaf(_) => {
+                return Ok(self.build(&self.beside(edge, updates), top));
+            }
+        };
+        let own = usize::from(branch.bit);
+        let from = match own == top {
+            true => top,
+            false => parting_bit(edge.node.first_key(), own, updates),
+        };
+        let (left, right) = parted(updates, from);
+        if from < own {
+            return self.part(edge, from, top, left, right);
         }
-        let from = parting_bit(&edge.node, top, updates);
-        let side_of = |update: &Update<'_>| bit(update.key, from);
-        let (left, right) =
-            updates.split_at(updates.partition_point(|update| side_of(update) == 0));
-        if from == edge.node.bit() {
-            // What is changed gets a new hash, whatever it had.
-            let hashed = [left.is_empty(), right.is_empty()];
-            let branch = edge.node.branch_hashed(self.reader, hashed)?;
-            let branch = branch.expect("checked above");
-            let sides = [
-                self.updated(&branch.edges[0], from + 1, left)?,
-                self.updated(&branch.edges[1], from + 1, right)?,
-            ];
-            return Ok(Edge::join(sides, from, top, self.birth));
+        let sides = [
+            self.updated(&branch.edges[0], from + 1, left)?,
+            self.updated(&branch.edges[1], from + 1, right)?,
+        ];
+        Ok(Edge::join(sides, from, top, self.birth))
+    }
+
+    /// The same below a branch of a page, which is not looked for again at each of its branches.
+    fn update_stored(
+        &self,
+        page: &Page,
+        index: usize,
+        top: usize,
+        updates: &[Update<'_>],
+    ) -> Changed {
+        let own = page.bit(index);
+        let from = match own == top {
+            true => top,
+            false => parting_bit(&page.key_below(index), own, updates),
+        };
+        let (left, right) = parted(updates, from);
+        if from < own {
+            return self.part(&page.edge(index, own), from, top, left, right);
         }
+        let side = |side: usize, updates: &[Update<'_>]| match (page.side(index, side), updates) {
+            (Ok(child), []) => Ok(Some(page.edge(child, own + 1))),
+            (Ok(child), _) => self.update_stored(page, child, own + 1, updates),
+            (Err(record), _) if !record.is_link() && has(updates, &record.first_key()) => {
+                Ok(self.build(&self.puts(updates), own + 1))
+            }
+            (Err(record), _) => {
+                let (node, hash) = record.reference();
+                let edge = Edge::lifted(node, hash, own + 1);
+                match updates {
+                    [] => Ok(Some(edge)),
+                    _ => self.update(&edge, own + 1, updates),
+                }
+            }
+        };
+        Ok(Edge::join(
+            [side(0, left)?, side(1, right)?],
+            own,
+            top,
+            self.birth,
+        ))
+    }
+
+    /// A branch with updates that part from all its keys at an earlier bit.
+    fn part(
+        &self,
+        edge: &Edge,
+        from: usize,
+        top: usize,
+        left: &[Update<'_>],
+        right: &[Update<'_>],
+    ) -> Changed {
         // Removals name present keys, so what lies beside the branch is all new.
         let sides = match bit(edge.node.first_key(), from) {
             0 => [
@@ -348,17 +410,24 @@ impl Work<'_> {
     }
 }
 
-/// The first bit at which a node and sorted updates part: a branch's own, or an earlier one at
-/// which an update leaves the run of bits that all its keys share.
-fn parting_bit(node: &Node, top: usize, updates: &[Update<'_>]) -> usize {
-    if node.bit() == top {
-        return top;
-    }
-    let key = node.first_key();
+/// Whether a key is updated.
+fn has(updates: &[Update<'_>], key: &Key) -> bool {
+    let found = updates.binary_search_by(|update| update.key.cmp(key));
+    found.is_ok()
+}
+
+/// The updates with a 0 and those with a 1 at a bit; all are sorted, and agree before it.
+fn parted<'a, 'b>(updates: &'a [Update<'b>], at: usize) -> (&'a [Update<'b>], &'a [Update<'b>]) {
+    updates.split_at(updates.partition_point(|update| bit(update.key, at) == 0))
+}
+
+/// The first bit at which a branch over this key and sorted updates part: the branch's own, or an
+/// earlier one at which an update leaves the run of bits that all its keys share.
+fn parting_bit(key: &Key, own: usize, updates: &[Update<'_>]) -> usize {
     // Sorted: the update that parts first is the first or the last.
     [updates.first(), updates.last()]
         .into_iter()
         .flatten()
         .map(|update| shared_bits(key, update.key))
-        .fold(node.bit(), usize::min)
+        .fold(own, usize::min)
 }
