@@ -17,6 +17,7 @@ from jamliquor.state.state import State
 from jamliquor.stf.header import EncodedHeader
 from jamliquor.stf.header import encode as encode_header
 from jamliquor.stf.laps import Laps
+from jamliquor.stf.lookahead import Lookahead
 from jamliquor.stf.transition import Step, prepare, transition
 from jamliquor.types.block import Block
 from jamliquor.types.header import Header
@@ -125,6 +126,7 @@ class Importer:
         self._observe = observe
         self._parallel = parallel
         self._laps = laps
+        self._lookahead = Lookahead()
         # What the first block would otherwise wait for.
         prepare(params)
         self._states: States = RecentStates(kept_states) if states is None else states
@@ -224,6 +226,7 @@ class Importer:
                 self._observe,
                 self._parallel,
                 self._laps,
+                self._lookahead,
             )
         )
 

@@ -26,7 +26,7 @@ from jamliquor.types.state import (
 )
 from jamliquor.types.work import WorkReport
 
-__all__ = ["AccumulationResult", "accumulate"]
+__all__ = ["AccumulationResult", "accumulate", "foresee"]
 
 
 _FORESEEN_GAS: Final = 1_000_000
@@ -71,7 +71,7 @@ def accumulate(
     has: Callable[[bytes], bool] | None = None,
     trace: HostCallObserver | None = None,
     lap: Callable[[str], None] | None = None,
-    foresight: Foresight | None = None,
+    ahead: Callable[[Sequence[WorkReport]], None] | None = None,
 ) -> AccumulationResult:
     """Accumulate the reports that can be, as far as the block's gas goes.
 
@@ -83,7 +83,7 @@ def accumulate(
         has: whether there is one, if that is cheaper to say.
         trace: told of every host call.
         lap: told when a guest's start, its instructions and its host calls end.
-        foresight: reads ahead what the services will ask for, or None.
+        ahead: told of the reports before any of them is accumulated, or None.
 
     Raises:
         AccumulationError: ``service_index_collision``, two services made the same new one.
@@ -93,9 +93,8 @@ def accumulate(
     immediate, queued = queue.partition(available, history)
     reports = queue.accumulatable(immediate, queued, ready_queue, phase)
     chain = Chain(staging, authorization_queues, privileges)
-    if foresight is not None:
-        invocation = AccumulateInvocation(params, engine, slot, entropy, None, lap)
-        _foresee(invocation, chain, reports, get, foresight)
+    if ahead is not None:
+        ahead(reports)
     block = _Block(
         params,
         AccumulateInvocation(params, engine, slot, entropy, trace, lap),
@@ -121,17 +120,21 @@ def accumulate(
     )
 
 
-def _foresee(
+def foresee(
     invocation: AccumulateInvocation,
     chain: Chain,
     reports: Sequence[WorkReport],
     get: Callable[[bytes], bytes | None],
     foresight: Foresight,
 ) -> None:
-    """Run the services of the first round on what memory tells, to learn which entries they read.
+    """Run the services of some reports on what memory tells, to learn which entries they read.
 
     Where memory does not know an entry they meet none, and whatever they make of that is thrown
     away: most services choose what to read by their inputs. Those entries are read meanwhile.
+
+    Args:
+        get: a value of the state by its key, read where memory does not know it.
+        foresight: of the same state.
     """
     gas, inputs = _work((), reports, chain.privileges.always_accumulate)
     known = Accounts(invocation.params, get)
@@ -149,7 +152,6 @@ def _foresee(
                 gas=min(gas[service], _FORESEEN_GAS),
                 inputs=inputs[service],
             )
-    foresight.wait()
 
 
 class _Block:

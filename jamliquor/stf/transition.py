@@ -9,7 +9,10 @@ from jamliquor.codec import codec
 from jamliquor.crypto import bandersnatch
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
+from jamliquor.pvm.host.context import Chain
+from jamliquor.pvm.invocations import AccumulateInvocation
 from jamliquor.state import keys
+from jamliquor.state.foresight import Foresight
 from jamliquor.state.state import COMPONENT_TYPES, State
 from jamliquor.stf import (
     accumulation,
@@ -24,6 +27,7 @@ from jamliquor.stf import (
     statistics,
 )
 from jamliquor.stf.laps import Laps, no_lap
+from jamliquor.stf.lookahead import Look, Lookahead
 from jamliquor.stf.signatures import SignatureChecks
 from jamliquor.types.accumulation import AccumulationInput
 from jamliquor.types.block import Block
@@ -52,6 +56,7 @@ class Step(NamedTuple):
         observe: called with what each host call of a service did, or None.
         parallel: whether signatures may be verified by a thread meanwhile.
         laps: measures the parts, or None.
+        lookahead: what the blocks before found out about this one's reads; None reads as it comes.
     """
 
     params: ChainParams
@@ -63,6 +68,7 @@ class Step(NamedTuple):
     observe: Any = None
     parallel: bool = False
     laps: Laps | None = None
+    lookahead: Lookahead | None = None
 
 
 def prepare(params: ChainParams) -> None:
@@ -103,6 +109,8 @@ def transition(step: Step) -> State:
     lap("assurances")
     reported = _reports(step, judged, rotated, assured, recent, hashes, checks)
     lap("reports")
+    _look_ahead(step, rotated)
+    lap("looking ahead")
     provisions = preimages.check(extrinsic.preimages, prior.get)
     lap("preimages")
     free = prior.component(keys.PRIVILEGES).always_accumulate
@@ -230,6 +238,11 @@ def _accumulation(
     step: Step, rotated: safrole.Rotated, assured: assurances.AssurancesOutcome
 ) -> accumulation.AccumulationResult:
     component = step.prior.component
+
+    def ahead(reports: Sequence[WorkReport]) -> None:
+        assert step.lookahead is not None, "asked for only then"
+        step.lookahead.finish(step.prior.foresight, reports, _look(step, rotated))
+
     return accumulation.accumulate(
         step.params,
         step.engine,
@@ -246,8 +259,32 @@ def _accumulation(
         has=step.prior.trie.__contains__,
         trace=step.observe,
         lap=None if step.laps is None else step.laps.mark,
-        foresight=step.prior.foresight(),
+        ahead=None if step.lookahead is None else ahead,
     )
+
+
+def _look_ahead(step: Step, rotated: safrole.Rotated) -> None:
+    """Begin to read what the reports of this block will need in one of the next."""
+    if step.lookahead is not None:
+        reports = [guarantee.report for guarantee in step.block.extrinsic.guarantees]
+        step.lookahead.begin(step.prior.foresight, reports, _look(step, rotated))
+
+
+def _look(step: Step, rotated: safrole.Rotated) -> Look:
+    """Runs the services of reports on what memory knows of the prior state."""
+    component = step.prior.component
+    chain = Chain(
+        component(keys.STAGING_VALIDATORS),
+        component(keys.AUTHORIZATION_QUEUES),
+        component(keys.PRIVILEGES),
+    )
+    slot, entropy = step.block.header.slot, rotated.entropy[0]
+
+    def look(foresight: Foresight, reports: Sequence[WorkReport]) -> None:
+        invocation = AccumulateInvocation(step.params, step.engine, slot, entropy, None, None)
+        accumulation.foresee(invocation, chain, reports, step.prior.get, foresight)
+
+    return look
 
 
 def _history(

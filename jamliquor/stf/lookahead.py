@@ -1,0 +1,63 @@
+"""Looking ahead: what the services of the next block will read is read while this one is judged.
+
+Work is reported in one block and accumulated in a later one, so what its services will ask for can be
+found out in between. Nothing is decided by it: it fills the cache of a state's store.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from jamliquor.state.foresight import Foresight
+from jamliquor.types.work import WorkReport
+
+__all__ = ["Lookahead"]
+
+_REMEMBERED: Final = 1024
+"""Reports that are known to have been looked at: those of three blocks of a full chain."""
+
+Look = Callable[[Foresight, Sequence[WorkReport]], None]
+"""Runs the services of reports on a foresight."""
+
+Lend = Callable[[], Foresight | None]
+"""Gives a foresight of the state before a block; None where reading ahead saves nothing."""
+
+
+class Lookahead:
+    """Remembers for which reports the reading ahead has begun, and waits for it where it matters."""
+
+    __slots__ = ("_before", "_foreseen", "_latest")
+
+    def __init__(self) -> None:
+        self._foreseen: OrderedDict[bytes, None] = OrderedDict()
+        self._before: Foresight | None = None
+        self._latest: Foresight | None = None
+
+    def begin(self, lend: Lend, reports: Sequence[WorkReport], look: Look) -> None:
+        """Have read what the reports will need that a block brings, and wait for nothing."""
+        self._before, self._latest = self._latest, None
+        foresight = lend() if reports else None
+        if foresight is None:
+            return
+        look(foresight, reports)
+        self._latest = foresight
+        for report in reports:
+            self._foreseen[report.specification.package_hash] = None
+        while len(self._foreseen) > _REMEMBERED:
+            self._foreseen.popitem(last=False)
+
+    def finish(self, lend: Lend, reports: Sequence[WorkReport], look: Look) -> None:
+        """Wait until what the reports need that are about to be accumulated is in memory.
+
+        What no block before told of, as after a start or on another fork, is looked at now.
+        """
+        if self._before is not None:
+            self._before.wait()
+            self._before = None
+        new = [one for one in reports if one.specification.package_hash not in self._foreseen]
+        foresight = lend() if new else None
+        if foresight is not None:
+            look(foresight, new)
+            foresight.wait()

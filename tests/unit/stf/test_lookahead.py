@@ -1,0 +1,77 @@
+"""Looking ahead: once for each report, a block before it matters where that can be."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from jamliquor.stf.lookahead import Lookahead
+
+
+class _Specification(NamedTuple):
+    package_hash: bytes
+
+
+class _Report(NamedTuple):
+    specification: _Specification
+
+
+class _Foresight:
+    def __init__(self, log: list[str], name: str) -> None:
+        self._log, self.name = log, name
+
+    def wait(self) -> None:
+        self._log.append(f"wait {self.name}")
+
+
+class _Chain:
+    """A lookahead with a log of what it did."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.cold = True
+        self._ahead = Lookahead()
+        self._lent = 0
+
+    def block(self, brings: str, accumulates: str) -> list[str]:
+        self.log.clear()
+        self._ahead.begin(self._lend, _reports(brings), self._look)
+        self._ahead.finish(self._lend, _reports(accumulates), self._look)
+        return list(self.log)
+
+    def _lend(self) -> Any:
+        self._lent += 1
+        return _Foresight(self.log, str(self._lent)) if self.cold else None
+
+    def _look(self, foresight: Any, reports: Any) -> None:
+        names = "".join(report.specification.package_hash.decode() for report in reports)
+        self.log.append(f"look {foresight.name} {names}")
+
+
+def _reports(names: str) -> Any:
+    return [_Report(_Specification(name.encode())) for name in names]
+
+
+def test_what_a_block_brings_is_awaited_by_the_next_one() -> None:
+    chain = _Chain()
+    assert chain.block("ab", "") == ["look 1 ab"]
+    assert chain.block("c", "ab") == ["look 2 c", "wait 1"]
+    assert chain.block("", "c") == ["wait 2"]
+
+
+def test_what_nobody_told_of_is_looked_at_when_it_matters() -> None:
+    chain = _Chain()
+    assert chain.block("b", "a") == ["look 1 b", "look 2 a", "wait 2"]
+    assert chain.block("", "bc") == ["wait 1", "look 3 c", "wait 3"]
+
+
+def test_a_report_that_waits_some_blocks_is_not_looked_at_again() -> None:
+    chain = _Chain()
+    chain.block("a", "")
+    assert chain.block("", "") == ["wait 1"]
+    assert chain.block("", "a") == []
+
+
+def test_nothing_is_looked_at_where_memory_has_it_all() -> None:
+    chain = _Chain()
+    chain.cold = False
+    assert chain.block("ab", "c") == []
