@@ -26,7 +26,7 @@ _new_bytes = functools.partial(
 
 
 class Foresight:
-    """Answers lookups of a trie from memory alone, and has what it cannot answer read meanwhile."""
+    """Answers lookups of a trie from memory alone, and has what it cannot answer read together."""
 
     __slots__ = ("_handle",)
 
@@ -45,6 +45,10 @@ class Foresight:
             if length <= capacity:
                 return bytes(ffi.buffer(out, length)) if found > _ABSENT else None
             capacity = length
+
+    def start(self) -> None:
+        """Begin to read what was asked for so far and is not in memory."""
+        check(lib.jam_foresight_start(self._handle))
 
     def wait(self) -> None:
         """Wait until everything that was asked for is in memory."""

@@ -42,6 +42,7 @@ class Lookahead:
         if foresight is None:
             return
         look(foresight, reports)
+        foresight.start()
         self._latest = foresight
         for report in reports:
             self._foreseen[report.specification.package_hash] = None

@@ -46,10 +46,32 @@ impl Item {
     }
 }
 
+/// What is new may take one part in so many of what inner pages leave, even where everything else is in
+/// use: it was read ahead, perhaps, and will be needed in a moment.
+const FRESH_PART: usize = 2;
+
+/// Which queue an entry waits in for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// It is new.
+    Fresh,
+    /// It was used since it was new.
+    Proven,
+    Inner,
+}
+
 #[derive(Debug)]
 struct Entry {
     item: Item,
+    turn: Turn,
     used: bool,
+}
+
+/// The names of entries in order of their turns; also names that are gone or that went to another queue.
+#[derive(Debug, Default)]
+struct Queue {
+    names: VecDeque<Name>,
+    bytes: usize,
 }
 
 /// Keeps what was used lately: when it is full, an entry goes unless it was used since its last
@@ -58,28 +80,21 @@ struct Entry {
 #[derive(Debug)]
 pub struct Cache {
     limit: usize,
-    bytes: usize,
-    /// Of `bytes`, those of inner pages.
-    inner_bytes: usize,
     entries: HashMap<Name, Entry>,
-    /// Every entry in order of their turns, inner pages by themselves; also names that are gone, that
-    /// came back or that belong to the other queue by now.
-    turns: [VecDeque<Name>; 2],
+    queues: [Queue; 3],
 }
 
 impl Cache {
     pub fn new(limit: usize) -> Cache {
         Cache {
             limit,
-            bytes: 0,
-            inner_bytes: 0,
             entries: HashMap::new(),
-            turns: [VecDeque::new(), VecDeque::new()],
+            queues: Default::default(),
         }
     }
 
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.queues.iter().map(|queue| queue.bytes).sum()
     }
 
     pub fn get(&mut self, name: &Name) -> Option<Item> {
@@ -90,26 +105,22 @@ impl Cache {
 
     /// Adds an entry, or replaces it.
     pub fn put(&mut self, name: Name, item: Item) {
-        let size = item.bytes();
-        if size > self.limit / LARGEST_PART {
+        if item.bytes() > self.limit / LARGEST_PART {
             return self.remove(&name);
         }
-        let inner = item.is_inner();
-        self.bytes += size;
-        self.inner_bytes += if inner { size } else { 0 };
-        // What is new has a turn before it: where everything else was used lately it would go first, and
-        // what was read ahead would be gone when it is needed.
-        let used = true;
-        match self.entries.insert(name, Entry { item, used }) {
-            Some(old) => {
-                self.discount(&old.item);
-                if old.item.is_inner() != inner {
-                    self.turns[usize::from(inner)].push_back(name);
-                }
-            }
-            None => self.turns[usize::from(inner)].push_back(name),
+        let old = self.entries.remove(&name);
+        if let Some(old) = &old {
+            self.queue(old.turn).bytes -= old.item.bytes();
         }
-        while self.bytes > self.limit {
+        let known = old.map(|old| (old.turn, old.used));
+        let (turn, used) = match known.filter(|(turn, _)| *turn != Turn::Inner) {
+            _ if item.is_inner() => (Turn::Inner, false),
+            Some(known) => known,
+            None => (Turn::Fresh, false),
+        };
+        let waits = known.is_some_and(|(known, _)| known == turn);
+        self.wait(name, Entry { item, turn, used }, waits);
+        while self.bytes() > self.limit {
             self.evict();
         }
     }
@@ -122,46 +133,71 @@ impl Cache {
     }
 
     pub fn remove(&mut self, name: &Name) {
-        if let Some(entry) = self.entries.remove(name) {
-            self.discount(&entry.item);
-            let entries = &self.entries;
-            for (inner, turns) in [false, true].into_iter().zip(&mut self.turns) {
-                if turns.len() > 2 * entries.len() + FORGOTTEN {
-                    let mut once = HashSet::new();
-                    turns.retain(|name| {
-                        let entry = entries.get(name);
-                        entry.is_some_and(|entry| entry.item.is_inner() == inner)
-                            && once.insert(*name)
-                    });
-                }
-            }
+        let Some(entry) = self.entries.remove(name) else {
+            return;
+        };
+        self.queue(entry.turn).bytes -= entry.item.bytes();
+        let entries = &self.entries;
+        let names = &mut self.queues[entry.turn as usize].names;
+        if names.len() > 2 * entries.len() + FORGOTTEN {
+            let mut once = HashSet::new();
+            names.retain(|name| {
+                let here = entries.get(name).is_some_and(|one| one.turn == entry.turn);
+                here && once.insert(*name)
+            });
         }
     }
 
-    fn discount(&mut self, item: &Item) {
-        let size = item.bytes();
-        self.bytes -= size;
-        self.inner_bytes -= if item.is_inner() { size } else { 0 };
+    fn queue(&mut self, turn: Turn) -> &mut Queue {
+        &mut self.queues[turn as usize]
+    }
+
+    /// Has an entry wait for its turn, at the end of its queue unless its name `waits` there already.
+    fn wait(&mut self, name: Name, entry: Entry, waits: bool) {
+        let queue = self.queue(entry.turn);
+        queue.bytes += entry.item.bytes();
+        if !waits {
+            queue.names.push_back(name);
+        }
+        self.entries.insert(name, entry);
+    }
+
+    /// Whose turn it is.
+    fn next(&self) -> Turn {
+        let [fresh, proven, inner] = &self.queues;
+        let spared = inner.bytes <= self.limit / 8 * SPARED_EIGHTHS;
+        let others = fresh.bytes + proven.bytes;
+        if others == 0 || !(spared || inner.bytes == 0) {
+            Turn::Inner
+        } else if proven.bytes == 0 || fresh.bytes > (self.limit - inner.bytes) / FRESH_PART {
+            Turn::Fresh
+        } else {
+            Turn::Proven
+        }
     }
 
     fn evict(&mut self) {
-        let spared = self.inner_bytes <= self.limit / 8 * SPARED_EIGHTHS;
-        let inner = self.turns[0].is_empty() || !(spared || self.turns[1].is_empty());
-        let turns = &mut self.turns[usize::from(inner)];
-        let Some(name) = turns.pop_front() else {
+        let turn = self.next();
+        let Some(name) = self.queue(turn).names.pop_front() else {
             return;
         };
-        let Some(entry) = self.entries.get_mut(&name) else {
-            return;
-        };
-        if entry.item.is_inner() != inner {
+        if self
+            .entries
+            .get(&name)
+            .is_none_or(|entry| entry.turn != turn)
+        {
             return;
         }
+        let Some(mut entry) = self.entries.remove(&name) else {
+            return;
+        };
+        self.queue(turn).bytes -= entry.item.bytes();
         if entry.used {
             entry.used = false;
-            turns.push_back(name);
-        } else if let Some(entry) = self.entries.remove(&name) {
-            self.discount(&entry.item);
+            if turn == Turn::Fresh {
+                entry.turn = Turn::Proven;
+            }
+            self.wait(name, entry, false);
         }
     }
 }
@@ -188,6 +224,23 @@ mod tests {
         }
         assert!(cache.get(&value(199, 0).0).is_some());
         assert!(cache.get(&value(100, 0).0).is_none());
+    }
+
+    #[test]
+    fn what_is_new_is_kept_a_while_though_everything_else_is_in_use() {
+        let mut cache = Cache::new(10_000);
+        for key in 0..20 {
+            let (name, item) = value(key, 300);
+            cache.put(name, item);
+            assert!(cache.get(&name).is_some());
+        }
+        for key in 20..28 {
+            let (name, item) = value(key, 300);
+            cache.put(name, item);
+        }
+        for key in 20..28 {
+            assert!(cache.get(&value(key, 0).0).is_some());
+        }
     }
 
     #[test]

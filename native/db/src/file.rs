@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::StorageBackend;
+
+use crate::recent::Recent;
 
 /// How a file is to misbehave, for trials; the default is not at all.
 #[derive(Debug, Default)]
@@ -49,12 +51,15 @@ pub struct WatchedFile {
     inner: FileBackend,
     traffic: Arc<Traffic>,
     journal: Option<Mutex<File>>,
+    recent: Mutex<Recent>,
     trial: Trial,
 }
 
 impl WatchedFile {
+    /// Opens or makes the file; its small pages are cached in `cache` bytes.
     pub fn open(
         path: &Path,
+        cache: usize,
         mut trial: Trial,
         traffic: Arc<Traffic>,
     ) -> std::result::Result<WatchedFile, redb::DatabaseError> {
@@ -72,8 +77,13 @@ impl WatchedFile {
             inner,
             traffic,
             journal,
+            recent: Mutex::new(Recent::new(cache)),
             trial,
         })
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses the change if the trial says so, else records it.
@@ -106,7 +116,13 @@ impl StorageBackend for WatchedFile {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        self.inner.read(offset, out)
+        let known = self.recent().read(offset, out);
+        let Err(missed) = known else {
+            return Ok(());
+        };
+        self.inner.read(offset, out)?;
+        self.recent().keep(offset, out, missed);
+        Ok(())
     }
 
     /// The database takes for granted that the file is never shorter than its header says, so the
@@ -117,6 +133,7 @@ impl StorageBackend for WatchedFile {
             self.sync_data()?;
         }
         self.change(b'L', len, &[])?;
+        self.recent().clear();
         self.inner.set_len(len)?;
         if grows {
             self.sync_data()?;
@@ -135,7 +152,13 @@ impl StorageBackend for WatchedFile {
         self.traffic
             .written
             .fetch_add(data.len() as u64, Ordering::Relaxed);
-        self.inner.write(offset, data)
+        let written = self.inner.write(offset, data);
+        let mut recent = self.recent();
+        match &written {
+            Ok(()) => recent.write(offset, data),
+            Err(_) => recent.clear(),
+        }
+        written
     }
 
     fn close(&self) -> Result<()> {

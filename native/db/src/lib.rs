@@ -8,6 +8,7 @@
 mod cache;
 mod file;
 mod mend;
+mod recent;
 mod rows;
 mod source;
 
@@ -192,9 +193,10 @@ impl Db {
     /// file `file_cache`.
     pub fn open(path: &Path, cache: usize, file_cache: usize, trial: Trial) -> Result<Db, DbError> {
         let traffic = Arc::new(Traffic::default());
-        let file = WatchedFile::open(path, trial, Arc::clone(&traffic))?;
+        let half = file_cache / 2;
+        let file = WatchedFile::open(path, half, trial, Arc::clone(&traffic))?;
         let database = Database::builder()
-            .set_cache_size(file_cache)
+            .set_cache_size(half)
             .create_with_backend(file)?;
         let db = Db {
             shared: Arc::new(Shared {
@@ -339,6 +341,7 @@ impl Db {
             self.shared.refresh(advance);
             **begins = base_of(&anchor)?;
             self.shared.generation.store(generation, Ordering::SeqCst);
+            give_memory_back();
         }
         Ok(())
     }
@@ -424,6 +427,16 @@ impl Db {
             load(&self.shared.traffic.written),
             load(&counts.fetched),
         ]
+    }
+}
+
+/// Gives the pages of memory that a move of the base left empty back to the system, which otherwise stay
+/// with the process: several megabytes, that the system needs for what it caches of the file.
+fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: may be called at any time, by any thread; it touches free memory alone.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

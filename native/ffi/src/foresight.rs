@@ -63,7 +63,7 @@ pub unsafe extern "C" fn jam_foresight_free(foresight: *mut JamForesight) {
     unsafe { free(foresight) }
 }
 
-/// Looks a key up in memory alone: 0 when it must be read, which begins now, 1 when it is absent, else
+/// Looks a key up in memory alone: 0 when it must be read, 1 when it is absent, else
 /// 2 plus the length of its value. The value is copied into `out` when `capacity` holds all of it;
 /// otherwise `out` stays as it was.
 ///
@@ -97,7 +97,24 @@ pub unsafe extern "C" fn jam_foresight_get(
     })
 }
 
-/// Waits until all that was looked up has been read; what is looked up afterwards is not.
+/// Begins to read what memory lacked so far, and comes back at once.
+///
+/// # Safety
+/// `foresight` must be a live handle.
+#[no_mangle]
+pub unsafe extern "C" fn jam_foresight_start(foresight: *const JamForesight) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let foresight = unsafe { borrow_foresight(foresight)? };
+        foresight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .start();
+        Ok(JAM_OK)
+    })
+}
+
+/// Waits until all that memory lacked has been read.
 ///
 /// # Safety
 /// `foresight` must be a live handle.

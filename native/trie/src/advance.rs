@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::node::{bit, shared_bits, Key, Leaf, Node, KEY_BYTES};
+use crate::node::{bit, shared_bits, Edge, Key, Leaf, Node, KEY_BYTES};
 use crate::page::{Page, Place};
 use crate::record::{append_record, INLINE_MAX};
 use crate::source::{Base, Source, SourceError};
@@ -74,7 +74,8 @@ impl Making<'_> {
     }
 
     fn build(&mut self, place: Place, key: &Key) -> Result<(), SourceError> {
-        if let Some(Node::StoredBranch(top)) = self.old.top_of(&place, key)? {
+        let before = self.old.top_of(&place, key)?;
+        if let Some(top) = before.and_then(|edge| edge.stored()) {
             self.before.extend(self.old.reader().locate(&top)?.0.rows());
         }
         let page = match self.new.top_of(&place, key)? {
@@ -176,46 +177,44 @@ impl Trie {
     /// Places of the pages of the branches that the bits of a key lead through.
     fn places_towards(&self, key: &Key) -> Result<Vec<Place>, SourceError> {
         let mut places = Vec::new();
-        let mut node = self.root.as_ref().map(|edge| edge.node.clone());
-        while let Some(here) = node {
-            if here.is_branch() {
-                let place = Place::of(key, here.bit());
-                if places.last() != Some(&place) {
-                    places.push(place);
-                }
+        let mut edge = self.root.clone();
+        while let Some(here) = edge.filter(|edge| edge.node.is_branch()) {
+            let place = Place::of(key, here.node.bit());
+            if places.last() != Some(&place) {
+                places.push(place);
             }
-            node = self.below(&here, key)?;
+            edge = self.below(&here, key)?;
         }
         Ok(places)
     }
 
     /// The top branch of the page at a place on the way to a key, if there is such a page.
-    pub(crate) fn top_of(&self, place: &Place, key: &Key) -> Result<Option<Node>, SourceError> {
-        let mut node = self.root.as_ref().map(|edge| edge.node.clone());
-        while let Some(here) = node {
-            let at = here.bit();
+    pub(crate) fn top_of(&self, place: &Place, key: &Key) -> Result<Option<Edge>, SourceError> {
+        let mut edge = self.root.clone();
+        while let Some(here) = edge.filter(|edge| edge.node.is_branch()) {
+            let (at, first) = (here.node.bit(), here.node.first_key());
             if at >= place.start() {
-                let same = shared_bits(here.first_key(), key) >= place.start();
-                let inside = same && here.is_branch() && Place::of(here.first_key(), at) == *place;
-                return Ok(inside.then_some(here));
+                let same = shared_bits(&first, key) >= place.start();
+                return Ok((same && Place::of(&first, at) == *place).then_some(here));
             }
-            node = self.below(&here, key)?;
+            edge = self.below(&here, key)?;
         }
         Ok(None)
     }
 
     /// What the bits of a key lead to from a branch: a child in memory, or what hangs from the page of
-    /// a stored one. Nothing for an entry.
-    fn below(&self, node: &Node, key: &Key) -> Result<Option<Node>, SourceError> {
-        Ok(match node {
-            Node::Branch(branch) => {
-                Some(branch.edges[bit(key, usize::from(branch.bit))].node.clone())
-            }
-            Node::StoredBranch(stored) => {
-                let (page, index) = self.reader().locate(stored)?;
-                Some(page.descend(index, key).node())
-            }
-            Node::Leaf(..) | Node::StoredLeaf(_) => None,
-        })
+    /// a stored one if that is a branch. Nothing from an entry.
+    fn below(&self, edge: &Edge, key: &Key) -> Result<Option<Edge>, SourceError> {
+        if let Node::Branch(branch) = &edge.node {
+            return Ok(Some(
+                branch.edges[bit(key, usize::from(branch.bit))].clone(),
+            ));
+        }
+        let Some(stored) = edge.stored() else {
+            return Ok(None);
+        };
+        let (page, index) = self.reader().locate(&stored)?;
+        let link = page.descend(index, key).link();
+        Ok(link.map(|link| Edge::to_stored(link, usize::from(link.bit))))
     }
 }

@@ -5,8 +5,7 @@
 //! with their hashes as ever. An error is left to the lookup that meets it.
 
 use std::collections::HashSet;
-use std::sync::mpsc::{channel, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::node::{Key, Leaf};
@@ -86,21 +85,35 @@ impl Trie {
         if !self.is_cold() {
             return;
         }
-        let mut missing: Vec<&Key> = keys.iter().filter(|key| self.lacks(key)).collect();
-        if missing.len() <= FEW {
-            return;
+        let missing: Vec<Key> = keys.iter().filter(|key| self.lacks(key)).copied().collect();
+        if missing.len() > FEW {
+            self.read_all(missing);
         }
+    }
+
+    /// Looks up many keys for the sake of the source's cache.
+    fn read_all(&self, mut keys: Vec<Key>) {
         // Neighbours share pages, so each thread takes a stretch of keys.
-        missing.sort_unstable();
-        let share = missing.len().div_ceil(THREADS);
+        keys.sort_unstable();
+        let share = keys.len().div_ceil(THREADS).max(1);
         thread::scope(|scope| {
-            for stretch in missing.chunks(share) {
-                let read = move || stretch.iter().for_each(|key| drop(self.find(key)));
-                if builder().spawn_scoped(scope, read).is_err() {
-                    return;
-                }
+            for stretch in keys.chunks(share) {
+                let read = move || {
+                    if let Some(source) = self.reader().0 {
+                        source.begin_reading_ahead();
+                    }
+                    stretch.iter().for_each(|key| self.read(key));
+                };
+                // Without a thread nothing is read ahead.
+                let _ = builder().spawn_scoped(scope, read);
             }
         });
+    }
+
+    fn read(&self, key: &Key) {
+        if let Ok(Some(Found::Stored(stored))) = self.find(key) {
+            let _ = self.reader().leaf(&stored);
+        }
     }
 
     fn lacks(&self, key: &Key) -> bool {
@@ -114,66 +127,56 @@ fn builder() -> thread::Builder {
     thread::Builder::new().stack_size(STACK_BYTES)
 }
 
-/// Answers lookups of one trie from memory alone, and has those that it cannot answer read meanwhile.
+/// Answers lookups of one trie from memory alone, and has those that it cannot answer read together.
 #[derive(Debug)]
 pub struct Foresight {
     trie: Trie,
     asked: HashSet<Key>,
-    /// Nothing once everything is asked.
-    keys: Option<Sender<Key>>,
-    queue: Arc<Mutex<Receiver<Key>>>,
-    readers: Vec<JoinHandle<()>>,
+    /// The thread that leads the others.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Foresight {
     /// For lookups of a trie.
     pub fn new(trie: &Trie) -> Foresight {
-        let (keys, queue) = channel();
         Foresight {
             trie: trie.clone(),
             asked: HashSet::new(),
-            keys: Some(keys),
-            queue: Arc::new(Mutex::new(queue)),
-            readers: Vec::new(),
+            reader: None,
         }
     }
 
-    /// What memory tells about a key; begins to read what it lacks.
+    /// What memory tells about a key; takes note of it where that is not enough.
     pub fn get(&mut self, key: &Key) -> Peek {
         let known = self.trie.peek(key);
-        if known == Peek::Unknown && self.asked.insert(*key) {
-            let sent = self.keys.as_ref().map(|keys| keys.send(*key));
-            if sent.is_some() && self.readers.len() < THREADS {
-                let (trie, queue) = (self.trie.clone(), Arc::clone(&self.queue));
-                let reader = builder().spawn(move || read_all(&trie, &queue));
-                // Without a thread nothing is read ahead.
-                self.readers.extend(reader);
-            }
+        if known == Peek::Unknown {
+            self.asked.insert(*key);
         }
         known
     }
 
-    /// Waits until all that was asked for has been read.
+    /// Begins to read what memory lacked so far, and comes back at once.
+    pub fn start(&mut self) {
+        if self.reader.is_none() && !self.asked.is_empty() {
+            let (trie, keys) = (self.trie.clone(), self.keys());
+            self.reader = builder().spawn(move || trie.read_all(keys)).ok();
+        }
+    }
+
+    /// Waits until all that memory lacked has been read.
     pub fn wait(&mut self) {
-        self.keys = None;
-        for reader in self.readers.drain(..) {
+        match self.reader.take() {
             // A thread that died has read nothing; the lookup that matters will.
-            let _ = reader.join();
+            Some(reader) => drop(reader.join()),
+            None => self.trie.read_all(self.keys()),
         }
         if let Some(source) = self.trie.reader().0 {
             source.count_fetched(self.asked.len());
         }
+        self.asked.clear();
     }
-}
 
-fn read_all(trie: &Trie, queue: &Mutex<Receiver<Key>>) {
-    loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(key) = next else {
-            return;
-        };
-        if let Ok(Some(Found::Stored(stored))) = trie.find(&key) {
-            let _ = trie.reader().leaf(&stored);
-        }
+    fn keys(&self) -> Vec<Key> {
+        self.asked.iter().copied().collect()
     }
 }

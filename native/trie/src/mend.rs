@@ -1,9 +1,8 @@
 //! Making a damaged page or value of the base anew, from entries that come from elsewhere.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::node::{bit, shared_bits, Edge, Key, Leaf, Node, StoredBranch, KEY_BITS};
+use crate::node::{bit, shared_bits, Edge, Key, Leaf, StoredBranch, KEY_BITS};
 use crate::page::{Page, Place, PAGE_BITS};
 use crate::root::{RootBuilder, RootError};
 use crate::source::{Reader, SourceError};
@@ -102,19 +101,17 @@ impl Mender {
             }
             Spot::Page(place) => {
                 self.finish_end();
-                let Some(top) = fold(&self.ends, 0).map(|edge| edge.node) else {
+                let Some(top) = fold(&self.ends, 0) else {
                     return Ok(None);
                 };
-                if !top.is_branch() || Place::of(top.first_key(), top.bit()) != place {
+                let (first, at) = (top.node.first_key(), top.node.bit());
+                if !top.node.is_branch() || Place::of(&first, at) != place {
                     return Ok(None);
                 }
                 let page = Page::build(&top, Reader(None))?;
-                let wanted = base.top_of(&place, top.first_key())?;
-                let same = wanted.is_some_and(|node| match node {
-                    Node::StoredBranch(stored) => {
-                        usize::from(stored.bit) == top.bit() && stored.hash == *page.hash()
-                    }
-                    _ => false,
+                let wanted = base.top_of(&place, &first)?;
+                let same = wanted.and_then(|edge| edge.stored()).is_some_and(|stored| {
+                    usize::from(stored.bit) == at && stored.hash == *page.hash()
                 });
                 Ok(same.then_some(Mended::Page(place, page)))
             }
@@ -136,12 +133,12 @@ impl Mender {
         let end = if at == KEY_BITS {
             Edge::to_leaf(leaf, hash, 0)
         } else {
-            let node = Node::StoredBranch(Arc::new(StoredBranch {
+            let stored = StoredBranch {
                 hash,
                 key: *leaf.key(),
                 bit: at as u8,
-            }));
-            Edge { hash, node }
+            };
+            Edge::to_stored(stored, at)
         };
         self.ends.push(end);
         self.below = RootBuilder::default();
@@ -154,8 +151,8 @@ fn fold(ends: &[Edge], top: usize) -> Option<Edge> {
         [] => None,
         [edge] => Some(edge.clone().moved(top)),
         [first, .., last] => {
-            let from = shared_bits(first.node.first_key(), last.node.first_key());
-            let middle = ends.partition_point(|edge| bit(edge.node.first_key(), from) == 0);
+            let from = shared_bits(&first.node.first_key(), &last.node.first_key());
+            let middle = ends.partition_point(|edge| bit(&edge.node.first_key(), from) == 0);
             let (left, right) = ends.split_at(middle);
             Edge::join([fold(left, from + 1), fold(right, from + 1)], from, top, 0)
         }

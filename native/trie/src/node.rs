@@ -53,7 +53,7 @@ pub(crate) struct Branch {
 }
 
 /// A branch that lies in the source, not in memory.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct StoredBranch {
     /// Hash of the branch at its own bit.
     pub hash: Hash,
@@ -75,9 +75,19 @@ pub(crate) struct StoredLeaf {
 pub(crate) enum Node {
     Branch(Arc<Branch>),
     Leaf(Leaf, u32),
-    StoredBranch(Arc<StoredBranch>),
+    /// A stored branch at the depth where its link starts, so that the link has its hash, and with few
+    /// bits before it. Most are of this kind: tries above the base consist of little else.
+    Near {
+        bit: u8,
+        prefix: [u8; NEAR_BYTES],
+    },
+    /// Any other stored branch.
+    Far(Arc<StoredBranch>),
     StoredLeaf(Arc<StoredLeaf>),
 }
+
+/// Octets of a key that fit in a node beside its kind and a bit.
+const NEAR_BYTES: usize = 22;
 
 /// A link to a sub-trie, with the hash that the sub-trie has at the depth where the link starts:
 /// one more than its parent's bit, zero for a root. The hash of a leaf is the same at any depth.
@@ -92,35 +102,32 @@ impl Node {
     pub fn bit(&self) -> usize {
         match self {
             Node::Branch(branch) => usize::from(branch.bit),
-            Node::StoredBranch(branch) => usize::from(branch.bit),
+            Node::Near { bit, .. } => usize::from(*bit),
+            Node::Far(branch) => usize::from(branch.bit),
             Node::Leaf(..) | Node::StoredLeaf(_) => KEY_BITS,
         }
     }
 
     /// Whether keys part here.
     pub fn is_branch(&self) -> bool {
-        matches!(self, Node::Branch(_) | Node::StoredBranch(_))
+        matches!(self, Node::Branch(_) | Node::Near { .. } | Node::Far(_))
     }
 
     /// Some key below this node as far as [`Node::bit`]: any key below agrees with it before that.
-    pub fn first_key(&self) -> &Key {
+    pub fn first_key(&self) -> Key {
         let mut node = self;
         loop {
             match node {
                 Node::Branch(branch) => node = &branch.edges[0].node,
-                Node::Leaf(leaf, _) => return leaf.key(),
-                Node::StoredBranch(branch) => return &branch.key,
-                Node::StoredLeaf(leaf) => return &leaf.key,
+                Node::Leaf(leaf, _) => return *leaf.key(),
+                Node::Near { prefix, .. } => {
+                    let mut key = [0; KEY_BYTES];
+                    key[..NEAR_BYTES].copy_from_slice(prefix);
+                    return key;
+                }
+                Node::Far(branch) => return branch.key,
+                Node::StoredLeaf(leaf) => return leaf.key,
             }
-        }
-    }
-
-    /// The branch that this node is, fetched where it is stored; `None` for a leaf.
-    pub fn branch(&self, reader: Reader<'_>) -> Result<Option<Arc<Branch>>, SourceError> {
-        match self {
-            Node::Branch(branch) => Ok(Some(Arc::clone(branch))),
-            Node::StoredBranch(stored) => reader.branch(stored).map(Some),
-            Node::Leaf(..) | Node::StoredLeaf(_) => Ok(None),
         }
     }
 }
@@ -139,16 +146,53 @@ impl Edge {
         Edge { hash, node }
     }
 
-    /// A link from depth `top` to a node that has `own` as its hash at its own bit.
-    pub fn lifted(node: Node, own: Hash, top: usize) -> Edge {
-        let from = node.bit();
-        let hash = match &node {
-            Node::Branch(_) | Node::StoredBranch(_) if from > top => {
-                lift(own, node.first_key(), from, top)
-            }
+    /// A link from depth `top` to a branch in memory that has `own` as its hash at its own bit.
+    fn to_branch(branch: Arc<Branch>, own: Hash, top: usize) -> Edge {
+        let node = Node::Branch(branch);
+        let hash = match node.bit() {
+            from if from > top => lift(own, &node.first_key(), from, top),
             _ => own,
         };
         Edge { hash, node }
+    }
+
+    /// A link from depth `top` to a stored branch.
+    pub fn to_stored(stored: StoredBranch, top: usize) -> Edge {
+        let StoredBranch { hash, key, bit } = stored;
+        let from = usize::from(bit);
+        if from == top && from <= NEAR_BYTES * 8 {
+            let mut prefix = [0; NEAR_BYTES];
+            prefix.copy_from_slice(&key[..NEAR_BYTES]);
+            let node = Node::Near { bit, prefix };
+            return Edge { hash, node };
+        }
+        let hash = lift(hash, &key, from, top);
+        let node = Node::Far(Arc::new(stored));
+        Edge { hash, node }
+    }
+
+    /// The stored branch that this links to.
+    pub fn stored(&self) -> Option<StoredBranch> {
+        match &self.node {
+            Node::Near { bit, .. } => Some(StoredBranch {
+                hash: self.hash,
+                key: self.node.first_key(),
+                bit: *bit,
+            }),
+            Node::Far(stored) => Some(**stored),
+            Node::Branch(_) | Node::Leaf(..) | Node::StoredLeaf(_) => None,
+        }
+    }
+
+    /// The branch that this links to, fetched where it is stored; `None` for a leaf.
+    pub fn branch(&self, reader: Reader<'_>) -> Result<Option<Arc<Branch>>, SourceError> {
+        match &self.node {
+            Node::Branch(branch) => Ok(Some(Arc::clone(branch))),
+            _ => self
+                .stored()
+                .map(|stored| reader.branch(&stored))
+                .transpose(),
+        }
     }
 
     /// A link from depth `top` to what remains of two sides that part at bit `from`, each linked
@@ -160,7 +204,7 @@ impl Edge {
                 let edges = [left, right];
                 let branch = Branch { edges, birth, bit };
                 let own = branch.hash();
-                Some(Edge::lifted(Node::Branch(Arc::new(branch)), own, top))
+                Some(Edge::to_branch(Arc::new(branch), own, top))
             }
             [Some(edge), None] | [None, Some(edge)] => Some(edge.moved(top)),
             [None, None] => None,
@@ -169,18 +213,22 @@ impl Edge {
 
     /// The same sub-trie linked from depth `top`.
     pub fn moved(self, top: usize) -> Edge {
-        let own = match &self.node {
-            Node::Branch(branch) => branch.hash(),
-            Node::StoredBranch(branch) => branch.hash,
-            Node::Leaf(..) | Node::StoredLeaf(_) => return self,
-        };
-        Edge::lifted(self.node, own, top)
+        if let Some(stored) = self.stored() {
+            return Edge::to_stored(stored, top);
+        }
+        match self.node {
+            Node::Branch(branch) => {
+                let own = branch.hash();
+                Edge::to_branch(branch, own, top)
+            }
+            _ => self,
+        }
     }
 
     /// Hash of the node at its own bit, for a link from depth `top`.
     pub fn own_hash(&self, top: usize) -> Hash {
         match &self.node {
-            Node::StoredBranch(branch) => branch.hash,
+            Node::Far(branch) => branch.hash,
             Node::Branch(branch) if usize::from(branch.bit) > top => branch.hash(),
             _ => self.hash,
         }
@@ -192,26 +240,27 @@ impl Edge {
         let Some(base) = base else {
             return self.clone();
         };
-        let node = match &self.node {
+        match &self.node {
             Node::Branch(branch) if branch.birth <= base => {
-                Node::StoredBranch(Arc::new(StoredBranch {
+                let stored = StoredBranch {
                     hash: self.own_hash(top),
-                    key: *self.node.first_key(),
+                    key: self.node.first_key(),
                     bit: branch.bit,
-                }))
+                };
+                Edge::to_stored(stored, top)
             }
             Node::Leaf(leaf, birth) if *birth <= base && leaf.value().len() > EMBEDDED_MAX => {
-                Node::StoredLeaf(Arc::new(StoredLeaf {
+                let stored = StoredLeaf {
                     key: *leaf.key(),
                     value_hash: blake2b(leaf.value()),
                     value_len: leaf.value().len() as u32,
-                }))
+                };
+                Edge {
+                    hash: self.hash,
+                    node: Node::StoredLeaf(Arc::new(stored)),
+                }
             }
-            node => node.clone(),
-        };
-        Edge {
-            hash: self.hash,
-            node,
+            _ => self.clone(),
         }
     }
 }

@@ -167,9 +167,9 @@ impl Page {
     }
 
     /// The page at the top of which this branch stands.
-    pub(crate) fn build(top: &Node, reader: Reader<'_>) -> Result<Page, SourceError> {
+    pub(crate) fn build(top: &Edge, reader: Reader<'_>) -> Result<Page, SourceError> {
         let mut builder = Builder {
-            level: top.bit() / PAGE_BITS,
+            level: top.node.bit() / PAGE_BITS,
             reader,
             rows: Vec::new(),
             hashes: Vec::new(),
@@ -201,21 +201,15 @@ impl Page {
     }
 
     /// The places that the page links to, each with the hash of the branch that is meant.
-    pub(crate) fn links(&self) -> Vec<Arc<StoredBranch>> {
-        let nodes = self.records().filter(Record::is_link);
-        nodes
-            .filter_map(|record| match record.node() {
-                Node::StoredBranch(link) => Some(link),
-                _ => None,
-            })
-            .collect()
+    pub(crate) fn links(&self) -> Vec<StoredBranch> {
+        self.records().filter_map(|record| record.link()).collect()
     }
 
     /// The entries of this page whose values lie elsewhere.
     pub(crate) fn stored_leaves(&self) -> Vec<Arc<StoredLeaf>> {
         let far = self.records().filter(Record::is_far);
-        far.filter_map(|record| match record.node() {
-            Node::StoredLeaf(leaf) => Some(leaf),
+        far.filter_map(|record| match record.entry() {
+            Some(Node::StoredLeaf(leaf)) => Some(leaf),
             _ => None,
         })
         .collect()
@@ -261,7 +255,7 @@ impl Page {
         let own = self.bit(index);
         let edges = [0, 1].map(|side| match self.child(index, side) {
             Child::Inside(child) => self.edge(child, own + 1),
-            Child::Outside(record) => Edge::lifted(record.node(), record.own_hash(), own + 1),
+            Child::Outside(record) => record.edge(own + 1),
         });
         let bit = own as u8;
         let birth = 0;
@@ -283,13 +277,12 @@ impl Page {
 
     /// A link from depth `top` to a branch, as a reference.
     pub(crate) fn edge(&self, index: usize, top: usize) -> Edge {
-        let hash = self.hashes[index];
         let stored = StoredBranch {
-            hash,
+            hash: self.hashes[index],
             key: self.key_below(index),
             bit: self.bit(index) as u8,
         };
-        Edge::lifted(Node::StoredBranch(Arc::new(stored)), hash, top)
+        Edge::to_stored(stored, top)
     }
 
     /// Some key below a branch, as far as the branch's bit.
@@ -408,14 +401,13 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     /// Adds a branch of the page with what hangs from it; gives its index.
-    fn add(&mut self, node: &Node, own: Option<Hash>) -> Result<usize, SourceError> {
-        let branch = match node {
-            Node::StoredBranch(stored) => {
-                let (page, index) = self.reader.locate(stored)?;
-                return Ok(self.copy(&page, index));
-            }
-            Node::Branch(branch) => branch,
-            Node::Leaf(..) | Node::StoredLeaf(_) => unreachable!("called for branches"),
+    fn add(&mut self, edge: &Edge, own: Option<Hash>) -> Result<usize, SourceError> {
+        if let Some(stored) = edge.stored() {
+            let (page, index) = self.reader.locate(&stored)?;
+            return Ok(self.copy(&page, index));
+        }
+        let Node::Branch(branch) = &edge.node else {
+            unreachable!("called for branches");
         };
         let index = self.begin(branch.bit, own.unwrap_or_else(|| branch.hash()));
         let top = usize::from(branch.bit) + 1;
@@ -423,7 +415,7 @@ impl Builder<'_> {
             let own = edge.own_hash(top);
             let at = edge.node.bit();
             self.rows[index].1[side] = if at < KEY_BITS && at / PAGE_BITS == self.level {
-                INSIDE | self.add(&edge.node, Some(own))?
+                INSIDE | self.add(edge, Some(own))?
             } else {
                 self.hang(Hung::Made(edge.node.clone(), own), edge.node.is_branch())
             };
@@ -472,7 +464,10 @@ impl Builder<'_> {
                         continue;
                     }
                     // Only the record of a link says its hash, and it stands as it is.
-                    Err(record) => (record.node(), ZERO_HASH),
+                    Err(record) => match record.entry() {
+                        Some(node) => (node, ZERO_HASH),
+                        None => unreachable!("a link stands as it is"),
+                    },
                     Ok(_) => unreachable!("hung as a record"),
                 },
             };

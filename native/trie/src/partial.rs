@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hash::{blake2b, leaf_hashes, lift, regular_leaf_hash, EMBEDDED_MAX, ZERO_HASH};
+use crate::hash::{blake2b, leaf_hashes, regular_leaf_hash, EMBEDDED_MAX, ZERO_HASH};
 use crate::node::{bit, shared_bits, Edge, Key, Leaf, Node, StoredBranch, StoredLeaf};
 use crate::node::{KEY_BITS, KEY_BYTES};
 use crate::page::{Page, Place};
@@ -117,7 +117,7 @@ impl Trie {
             out.extend(edge.hash);
             return Ok(());
         }
-        let Some(branch) = edge.node.branch(self.reader())? else {
+        let Some(branch) = edge.branch(self.reader())? else {
             return self.show_leaf(out, &edge.node, needs);
         };
         let own = usize::from(branch.bit);
@@ -130,10 +130,8 @@ impl Trie {
         }
         // A run of branches with one child: the same sub-trie, linked from one bit deeper.
         let key = edge.node.first_key();
-        let hash = lift(branch.hash(), key, own, top + 1);
-        let node = edge.node.clone();
-        let inner = Edge { hash, node };
-        if bit(key, top) == 0 {
+        let inner = edge.clone().moved(top + 1);
+        if bit(&key, top) == 0 {
             self.show(out, &inner, top + 1, left, false)?;
             out.push(EMPTY);
         } else {
@@ -145,7 +143,7 @@ impl Trie {
 
     fn show_leaf(&self, out: &mut Vec<u8>, node: &Node, needs: &[Need]) -> Result<(), SourceError> {
         let key = node.first_key();
-        let wanted = needs.iter().any(|need| need.value && need.key == *key);
+        let wanted = needs.iter().any(|need| need.value && need.key == key);
         let (leaf, value_hash, len) = match node {
             Node::StoredLeaf(stored) if wanted => (Some(self.reader().leaf(stored)?), None, 0),
             Node::StoredLeaf(stored) => (None, Some(stored.value_hash), stored.value_len),
@@ -156,7 +154,9 @@ impl Trie {
                 let len = leaf.value().len() as u32;
                 (None, Some(blake2b(leaf.value())), len)
             }
-            Node::Branch(_) | Node::StoredBranch(_) => unreachable!("called for leaves"),
+            Node::Branch(_) | Node::Near { .. } | Node::Far(_) => {
+                unreachable!("called for leaves")
+            }
         };
         if let Some(leaf) = leaf {
             out.push(ENTRY);
@@ -177,18 +177,18 @@ impl Trie {
         if !needs.iter().any(|need| need.removed) {
             return Ok(false);
         }
-        let Some(branch) = edge.node.branch(self.reader())? else {
+        let Some(branch) = edge.branch(self.reader())? else {
             let key = edge.node.first_key();
-            return Ok(needs.iter().any(|need| need.removed && need.key == *key));
+            return Ok(needs.iter().any(|need| need.removed && need.key == key));
         };
         let own = usize::from(branch.bit);
         debug_assert!(own >= top);
         let prefix = edge.node.first_key();
         let from = needs
-            .partition_point(|need| need.key < *prefix && shared_bits(&need.key, prefix) < own);
+            .partition_point(|need| need.key < prefix && shared_bits(&need.key, &prefix) < own);
         let inside = &needs[from..];
         let (left, right) = parted(
-            &inside[..inside.partition_point(|need| shared_bits(&need.key, prefix) >= own)],
+            &inside[..inside.partition_point(|need| shared_bits(&need.key, &prefix) >= own)],
             own,
         );
         let [a, b] = &branch.edges;
@@ -255,8 +255,10 @@ impl Parser<'_> {
                     return Err(self.malformed());
                 }
                 let (key, bit) = (*prefix, depth as u8);
-                let node = Node::StoredBranch(Arc::new(StoredBranch { hash, key, bit }));
-                Ok(Some(Edge { hash, node }))
+                Ok(Some(Edge::to_stored(
+                    StoredBranch { hash, key, bit },
+                    depth,
+                )))
             }
             BRANCH if depth < KEY_BITS => {
                 let left = self.sub_trie(depth + 1, prefix)?;
@@ -340,15 +342,11 @@ fn unknown(trie: &Trie) -> HashMap<(Key, usize), usize> {
     let mut found: HashMap<(Key, usize), usize> = HashMap::new();
     let mut pending: Vec<(&Edge, usize)> = trie.root.iter().map(|edge| (edge, 0)).collect();
     while let Some((edge, top)) = pending.pop() {
-        match &edge.node {
-            Node::Branch(branch) => {
-                let below = usize::from(branch.bit) + 1;
-                pending.extend(branch.edges.iter().map(|edge| (edge, below)));
-            }
-            Node::StoredBranch(stored) => {
-                found.insert((stored.key, usize::from(stored.bit)), top);
-            }
-            Node::Leaf(..) | Node::StoredLeaf(_) => {}
+        if let Node::Branch(branch) = &edge.node {
+            let below = usize::from(branch.bit) + 1;
+            pending.extend(branch.edges.iter().map(|edge| (edge, below)));
+        } else if let Some(stored) = edge.stored() {
+            found.insert((stored.key, usize::from(stored.bit)), top);
         }
     }
     found

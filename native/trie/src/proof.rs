@@ -21,18 +21,18 @@ impl Trie {
                 Node::StoredLeaf(leaf) => {
                     nodes.extend(regular_leaf_node(&leaf.key, &leaf.value_hash));
                 }
-                Node::Branch(_) | Node::StoredBranch(_) => {}
+                Node::Branch(_) | Node::Near { .. } | Node::Far(_) => {}
             }
-            let Some(branch) = edge.node.branch(self.reader())? else {
+            let Some(branch) = edge.branch(self.reader())? else {
                 return Ok(nodes);
             };
             let below = edge.node.first_key();
             let own = usize::from(branch.bit);
-            let parting = shared_bits(below, key);
+            let parting = shared_bits(&below, key);
             let mut run = Vec::new();
             let mut hash = branch.hash();
             for depth in (top..own).rev() {
-                let node = match bit(below, depth) {
+                let node = match bit(&below, depth) {
                     0 => branch_node(&hash, &ZERO_HASH),
                     _ => branch_node(&ZERO_HASH, &hash),
                 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::hash::{blake2b, entry_hash, regular_leaf_hash, Hash, EMBEDDED_MAX};
-use crate::node::{cut, Key, Leaf, Node, StoredBranch, StoredLeaf, KEY_BITS, KEY_BYTES};
+use crate::node::{cut, Edge, Key, Leaf, Node, StoredBranch, StoredLeaf, KEY_BITS, KEY_BYTES};
 
 /// Values up to this length stand in the page of their entry, if few entries hang from that; each
 /// other one is a row of its own.
@@ -109,32 +109,49 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// What it stands for, as a node in memory.
-    pub fn node(&self) -> Node {
+    /// The branch that it stands for.
+    pub fn link(&self) -> Option<StoredBranch> {
         match *self {
-            Record::Link { hash, bit, .. } => Node::StoredBranch(Arc::new(StoredBranch {
+            Record::Link { hash, bit, .. } => Some(StoredBranch {
                 hash: *hash,
                 key: self.first_key(),
                 bit,
-            })),
+            }),
+            Record::Far { .. } | Record::Entry(_) => None,
+        }
+    }
+
+    /// The entry that it stands for, as a node in memory.
+    pub fn entry(&self) -> Option<Node> {
+        match *self {
+            Record::Link { .. } => None,
             Record::Far {
                 key,
                 value_len,
                 value_hash,
-            } => Node::StoredLeaf(Arc::new(StoredLeaf {
+            } => Some(Node::StoredLeaf(Arc::new(StoredLeaf {
                 key: *key,
                 value_hash: *value_hash,
                 value_len,
-            })),
-            Record::Entry(entry) => {
-                Node::Leaf(Leaf::from_bytes(entry).expect("read with a whole key"), 0)
-            }
+            }))),
+            Record::Entry(entry) => Leaf::from_bytes(entry).map(|leaf| Node::Leaf(leaf, 0)),
         }
     }
 
-    /// What it stands for as a reference, with its hash: of a branch at its own bit, of an entry at any
-    /// depth. Small values stay, they take no more than a reference.
-    pub fn reference(&self) -> (Node, Hash) {
+    /// A link from depth `top` to what it stands for.
+    pub fn edge(&self, top: usize) -> Edge {
+        match (self.link(), self.entry()) {
+            (Some(link), _) => Edge::to_stored(link, top),
+            (_, Some(node)) => {
+                let hash = self.own_hash();
+                Edge { hash, node }
+            }
+            (None, None) => unreachable!("a record is one or the other"),
+        }
+    }
+
+    /// The same with a reference in place of a value. Small values stay, they take no more than that.
+    pub fn reference(&self, top: usize) -> Edge {
         match self {
             Record::Entry(entry) if entry.len() > KEY_BYTES + EMBEDDED_MAX => {
                 let (key, value) = entry.split_first_chunk().expect("read with a whole key");
@@ -145,9 +162,10 @@ impl<'a> Record<'a> {
                     value_len: value.len() as u32,
                 };
                 let hash = regular_leaf_hash(key, &value_hash);
-                (Node::StoredLeaf(Arc::new(stored)), hash)
+                let node = Node::StoredLeaf(Arc::new(stored));
+                Edge { hash, node }
             }
-            _ => (self.node(), self.own_hash()),
+            _ => self.edge(top),
         }
     }
 
@@ -229,8 +247,8 @@ pub(crate) fn append_record(records: &mut Vec<u8>, node: &Node, own: &Hash, near
             };
             far.append(records);
         }
-        Node::Branch(_) | Node::StoredBranch(_) => {
-            let key = cut(node.first_key(), node.bit());
+        Node::Branch(_) | Node::Near { .. } | Node::Far(_) => {
+            let key = cut(&node.first_key(), node.bit());
             let link = Record::Link {
                 hash: own,
                 bit: node.bit() as u8,

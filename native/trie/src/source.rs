@@ -46,11 +46,7 @@ impl Base {
             return Some(Base(None));
         }
         let record = Record::read(record)?;
-        Some(Base(Some(Edge::lifted(
-            record.node(),
-            record.own_hash(),
-            0,
-        ))))
+        Some(Base(Some(record.edge(0))))
     }
 
     pub(crate) fn into_root(self) -> Option<Edge> {
@@ -90,6 +86,8 @@ pub trait Source: fmt::Debug + Send + Sync {
     fn cached_value(&self, _key: &Key) -> Option<Leaf> {
         None
     }
+    /// Called first by each thread that reads ahead for others.
+    fn begin_reading_ahead(&self) {}
     /// Takes note of lookups that would have missed memory, had they not been foreseen.
     fn count_fetched(&self, _lookups: usize) {}
     /// Whether a good part of the latest lookups missed memory.
@@ -160,7 +158,7 @@ impl Reader<'_> {
     /// The entry of a key in the base, whose value may stand in a page.
     fn inline(self, source: &dyn Source, key: &Key, again: bool) -> Result<Leaf, SourceError> {
         let found = match source.base().into_root() {
-            Some(root) => self.descend(&root.node, key)?,
+            Some(root) => self.descend(&root, key)?,
             None => None,
         };
         match found {
@@ -170,15 +168,14 @@ impl Reader<'_> {
         }
     }
 
-    /// The entry that the bits of a key lead to from a node on, if it has this key.
-    pub fn descend(self, node: &Node, key: &Key) -> Result<Option<Node>, SourceError> {
-        let mut node = node;
-        while let Node::Branch(branch) = node {
-            node = &branch.edges[bit(key, usize::from(branch.bit))].node;
+    /// The entry that the bits of a key lead to from a link on, if it has this key.
+    pub fn descend(self, edge: &Edge, key: &Key) -> Result<Option<Node>, SourceError> {
+        let mut edge = edge;
+        while let Node::Branch(branch) = &edge.node {
+            edge = &branch.edges[bit(key, usize::from(branch.bit))];
         }
-        let stored = match node {
-            Node::StoredBranch(stored) => stored,
-            entry => return Ok((entry.first_key() == key).then(|| entry.clone())),
+        let Some(stored) = edge.stored() else {
+            return Ok((edge.node.first_key() == *key).then(|| edge.node.clone()));
         };
         let (mut hash, mut at, mut prefix) = (stored.hash, stored.bit, stored.key);
         while shared_bits(&prefix, key) >= usize::from(at) {
@@ -187,7 +184,7 @@ impl Reader<'_> {
             prefix = record.first_key();
             match record {
                 Record::Link { hash: own, bit, .. } => (hash, at) = (*own, bit),
-                entry => return Ok((prefix == *key).then(|| entry.node())),
+                entry => return Ok(entry.entry().filter(|_| prefix == *key)),
             }
         }
         Ok(None)

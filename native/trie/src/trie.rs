@@ -174,10 +174,10 @@ impl Trie {
         let Some(root) = self.root.as_ref() else {
             return Ok(None);
         };
-        Ok(match reader.descend(&root.node, key)? {
+        Ok(match reader.descend(root, key)? {
             Some(Node::Leaf(leaf, _)) => Some(Found::Memory(leaf)),
             Some(Node::StoredLeaf(leaf)) => Some(Found::Stored(leaf)),
-            Some(Node::Branch(_) | Node::StoredBranch(_)) | None => None,
+            Some(Node::Branch(_) | Node::Near { .. } | Node::Far(_)) | None => None,
         })
     }
 
@@ -278,20 +278,17 @@ impl Work<'_> {
     /// all keys agree before `top`. Of `edge` only the node counts, its hash may stand at another
     /// depth.
     fn update(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
-        let branch = match &edge.node {
-            Node::Branch(branch) => branch,
-            Node::StoredBranch(stored) => {
-                let (page, index) = self.reader.locate(stored)?;
-                return self.update_stored(&page, index, top, updates);
-            }
-            Node::Leaf(..) | Node::StoredLeaf(_) => {
-                return Ok(self.build(&self.beside(edge, updates), top));
-            }
+        if let Some(stored) = edge.stored() {
+            let (page, index) = self.reader.locate(&stored)?;
+            return self.update_stored(&page, index, top, updates);
+        }
+        let Node::Branch(branch) = &edge.node else {
+            return Ok(self.build(&self.beside(edge, updates), top));
         };
         let own = usize::from(branch.bit);
         let from = match own == top {
             true => top,
-            false => parting_bit(edge.node.first_key(), own, updates),
+            false => parting_bit(&edge.node.first_key(), own, updates),
         };
         let (left, right) = parted(updates, from);
         if from < own {
@@ -328,8 +325,7 @@ impl Work<'_> {
                 Ok(self.build(&self.puts(updates), own + 1))
             }
             (Err(record), _) => {
-                let (node, hash) = record.reference();
-                let edge = Edge::lifted(node, hash, own + 1);
+                let edge = record.reference(own + 1);
                 match updates {
                     [] => Ok(Some(edge)),
                     _ => self.update(&edge, own + 1, updates),
@@ -354,7 +350,7 @@ impl Work<'_> {
         right: &[Update<'_>],
     ) -> Changed {
         // Removals name present keys, so what lies beside the branch is all new.
-        let sides = match bit(edge.node.first_key(), from) {
+        let sides = match bit(&edge.node.first_key(), from) {
             0 => [
                 self.inside(edge, from + 1, left)?,
                 self.build(&self.puts(right), from + 1),
@@ -387,7 +383,7 @@ impl Work<'_> {
     fn beside(&self, leaf: &Edge, updates: &[Update<'_>]) -> Vec<Edge> {
         let mut entries = self.puts(updates);
         let key = leaf.node.first_key();
-        if let Err(place) = updates.binary_search_by(|update| update.key.cmp(key)) {
+        if let Err(place) = updates.binary_search_by(|update| update.key.cmp(&key)) {
             // Every update is a put then: a removal here could only name the leaf's own key.
             entries.insert(place, leaf.clone());
         }
@@ -400,8 +396,8 @@ impl Work<'_> {
             [] => None,
             [edge] => Some(edge.clone()),
             [first, .., last] => {
-                let from = shared_bits(first.node.first_key(), last.node.first_key());
-                let middle = entries.partition_point(|edge| bit(edge.node.first_key(), from) == 0);
+                let from = shared_bits(&first.node.first_key(), &last.node.first_key());
+                let middle = entries.partition_point(|edge| bit(&edge.node.first_key(), from) == 0);
                 let (left, right) = entries.split_at(middle);
                 let sides = [self.build(left, from + 1), self.build(right, from + 1)];
                 Edge::join(sides, from, top, self.birth)

@@ -1,7 +1,5 @@
 //! A walk over all that a source holds, to find what is damaged.
 
-use std::sync::Arc;
-
 use crate::node::{Node, StoredBranch};
 use crate::source::SourceError;
 use crate::trie::Trie;
@@ -22,15 +20,14 @@ pub struct Damage {
 /// `most` errors.
 pub fn verify(trie: &Trie, most: usize) -> Damage {
     let mut damage = Damage::default();
-    let mut pending: Vec<Arc<StoredBranch>> = Vec::new();
+    let mut pending: Vec<StoredBranch> = Vec::new();
     let reader = trie.reader();
-    match trie.root.as_ref().map(|edge| &edge.node) {
-        Some(Node::StoredBranch(root)) => pending.push(Arc::clone(root)),
-        Some(Node::StoredLeaf(leaf)) => {
+    if let Some(root) = &trie.root {
+        pending.extend(root.stored());
+        if let Node::StoredLeaf(leaf) = &root.node {
             damage.values += 1;
             damage.errors.extend(reader.leaf(leaf).err());
         }
-        _ => {}
     }
     while let Some(stored) = pending.pop() {
         damage.pages += 1;

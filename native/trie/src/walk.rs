@@ -11,19 +11,19 @@ use crate::trie::Trie;
 #[derive(Debug)]
 pub struct Entries<'a> {
     reader: Reader<'a>,
-    pending: Vec<Node>,
+    pending: Vec<Edge>,
 }
 
 impl Entries<'_> {
     /// The next entry as a node: its value is not fetched when it is stored.
     fn next_node(&mut self) -> Result<Option<Node>, SourceError> {
-        while let Some(node) = self.pending.pop() {
-            let Some(branch) = node.branch(self.reader)? else {
-                return Ok(Some(node));
+        while let Some(edge) = self.pending.pop() {
+            let Some(branch) = edge.branch(self.reader)? else {
+                return Ok(Some(edge.node));
             };
             let [left, right] = &branch.edges;
-            self.pending.push(right.node.clone());
-            self.pending.push(left.node.clone());
+            self.pending.push(right.clone());
+            self.pending.push(left.clone());
         }
         Ok(None)
     }
@@ -56,20 +56,20 @@ impl Trie {
         let mut pending = Vec::new();
         if let Some(root) = &self.root {
             let parting = shared_bits(&nearest_key(root, start, reader)?, start);
-            let mut node = root.node.clone();
-            while node.bit() <= parting {
-                let Some(branch) = node.branch(reader)? else {
+            let mut edge = root.clone();
+            while edge.node.bit() <= parting {
+                let Some(branch) = edge.branch(reader)? else {
                     break;
                 };
                 let side = bit(start, usize::from(branch.bit));
                 if side == 0 {
-                    pending.push(branch.edges[1].node.clone());
+                    pending.push(branch.edges[1].clone());
                 }
-                node = branch.edges[side].node.clone();
+                edge = branch.edges[side].clone();
             }
             // All keys below agree with `start` before the parting bit and differ from it there.
             if parting == KEY_BITS || bit(start, parting) == 0 {
-                pending.push(node);
+                pending.push(edge);
             }
         }
         Ok(Entries { reader, pending })
@@ -113,11 +113,11 @@ impl Trie {
 
 /// Key of the entry that the bits of `key` lead to: the only one below that can have this key.
 fn nearest_key(edge: &Edge, key: &Key, reader: Reader<'_>) -> Result<Key, SourceError> {
-    let mut node = edge.node.clone();
-    while let Some(branch) = node.branch(reader)? {
-        node = branch.edges[bit(key, usize::from(branch.bit))].node.clone();
+    let mut edge = edge.clone();
+    while let Some(branch) = edge.branch(reader)? {
+        edge = branch.edges[bit(key, usize::from(branch.bit))].clone();
     }
-    Ok(*node.first_key())
+    Ok(edge.node.first_key())
 }
 
 /// Who takes keys that were found.
@@ -149,10 +149,10 @@ impl Pair<'_, '_> {
     fn collect(&mut self, edge: &Edge, of: usize) -> Result<(), SourceError> {
         let mut entries = Entries {
             reader: self.readers[of],
-            pending: vec![edge.node.clone()],
+            pending: vec![edge.clone()],
         };
         while let Some(node) = entries.next_node()? {
-            self.found(*node.first_key())?;
+            self.found(node.first_key())?;
         }
         Ok(())
     }
@@ -164,9 +164,9 @@ impl Pair<'_, '_> {
             return Ok(());
         }
         let (key_a, key_b) = (a.node.first_key(), b.node.first_key());
-        let shared = shared_bits(key_a, key_b);
+        let shared = shared_bits(&key_a, &key_b);
         if shared < a.node.bit().min(b.node.bit()) {
-            let [first, second] = match bit(key_a, shared) {
+            let [first, second] = match bit(&key_a, shared) {
                 0 => [(a, of), (b, 1 - of)],
                 _ => [(b, 1 - of), (a, of)],
             };
@@ -179,7 +179,7 @@ impl Pair<'_, '_> {
             std::cmp::Ordering::Equal => {
                 let branches = (self.branch(a, of)?, self.branch(b, 1 - of)?);
                 let (Some(x), Some(y)) = branches else {
-                    return self.found(*key_a);
+                    return self.found(key_a);
                 };
                 self.differences(&x.edges[0], &y.edges[0], of)?;
                 self.differences(&x.edges[1], &y.edges[1], of)
@@ -193,7 +193,7 @@ impl Pair<'_, '_> {
             return Ok(());
         };
         let [left, right] = &branch.edges;
-        match bit(other.node.first_key(), usize::from(branch.bit)) {
+        match bit(&other.node.first_key(), usize::from(branch.bit)) {
             0 => {
                 self.differences(left, other, of)?;
                 self.collect(right, of)
@@ -206,6 +206,6 @@ impl Pair<'_, '_> {
     }
 
     fn branch(&self, edge: &Edge, of: usize) -> Result<Option<Arc<Branch>>, SourceError> {
-        edge.node.branch(self.readers[of])
+        edge.branch(self.readers[of])
     }
 }
