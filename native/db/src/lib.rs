@@ -8,6 +8,7 @@
 mod cache;
 mod file;
 mod mend;
+mod pinned;
 mod rows;
 mod source;
 
@@ -27,6 +28,7 @@ use crate::rows::unseal;
 
 pub use crate::file::Trial;
 pub use crate::mend::{row_of, spot_of};
+pub use crate::pinned::Pinned;
 pub use crate::rows::{decode_writes, Write};
 
 /// Tables by number. The last one is the base and is written only by moving it: pages by their place,
