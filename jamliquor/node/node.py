@@ -113,7 +113,10 @@ class Node:
         start = recovery.start(params, self._importer, store, log, settings.max_unfinalised)
         self.tree, self.recovered = start.tree, start.recovered
         self._best = BestChain(self.tree)
-        self._pruner = Pruner(settings, store)
+        self._snapshots = Snapshots(
+            store, snapshots, params, genesis, settings, record=self._recorder.tell, tell=tell
+        )
+        self._pruner = Pruner(settings, store, self._snapshots.reserve)
         self._orphans = WaitingBlocks(settings.max_waiting, settings.max_waiting_octets)
         self._early = WaitingBlocks(settings.max_waiting, settings.max_waiting_octets)
         # Blocks since the disk was waited for, and whether the store did and the log not yet.
@@ -132,9 +135,6 @@ class Node:
         self._commit(durable=True)
         for pruned in self._pruner.begin(self.tree.root):
             self._recorder.tell(pruned)
-        self._snapshots = Snapshots(
-            store, snapshots, params, genesis, settings, record=self._recorder.tell, tell=tell
-        )
 
     @property
     def head(self) -> bytes:

@@ -49,6 +49,9 @@ GIVE_WAY_SECONDS: Final = 0.5
 _RETRY_PART: Final = 8
 """After a failure the next attempt comes in this part of the usual time."""
 
+_RESERVED_PART: Final = 16
+"""A budget is passed by a little before it is looked at; this part of it makes up for that."""
+
 _NICENESS: Final = 10
 
 
@@ -186,15 +189,23 @@ class Snapshots:
         self._seen: bytes | None = None
         self._due = 0
         self._troubled = False
-        if folder is not None:
-            self._sweep(folder)
-            newest = own_snapshots(folder, store.record)[:1]
-            self._due = newest[0].record.number + (self._every or 0) if newest else 0
+        if folder is not None and not self._sweep(folder):
+            for newest in own_snapshots(folder, store.record)[:1]:
+                self._due = newest.record.number + (self._every or 0)
+                # One that is overdue waits for a block: a node on a full disk is opened often.
+                self._seen = store.base
 
     @property
     def taking(self) -> Taking | None:
         """The snapshot that is being written, if one is."""
         return self._taking
+
+    def reserve(self) -> int:
+        """Octets of the storage budget that blocks have to leave to the next snapshot."""
+        if self._every is None or self._folder is None or self._budget is None:
+            return 0
+        taken = (_size(path) for path in self._folder.glob("*" + OWN_SUFFIX))
+        return max(taken, default=0) + self._budget // _RESERVED_PART
 
     def begin(self, path: Path | None = None) -> Taking:
         """Begin to write a snapshot of the base as it is now.
@@ -229,7 +240,7 @@ class Snapshots:
             record = None if base is None else self._store.record(base)
             if record is None or record.number < self._due:
                 return
-            self._due = record.number + self._every
+            self._due = record.number + max(1, self._every // _RETRY_PART)
             self._begin(self._place(OWN_SUFFIX))
         except (HostError, OSError) as error:
             self._complain(error)
@@ -256,8 +267,10 @@ class Snapshots:
         try:
             self._written_before = self._store.counters.written
             self._taking = Taking(path, view, self._params, self._genesis, self._room)
-        except BaseException:
+        except BaseException as error:
             view.release()
+            if isinstance(error, RuntimeError):
+                raise HostError(f"no snapshot can be taken: {error}") from None
             raise
         return self._taking
 
@@ -299,6 +312,8 @@ class Snapshots:
     def _taken(self, taking: Taking, written: Written) -> None:
         self._troubled = False
         record, path = taking.record, taking.path
+        if path.parent == self._folder:
+            self._due = record.number + (self._every or 0)
         self._record(
             SnapshotTaken(record.hash, record.slot, written.entries, written.octets, str(path).encode())
         )
@@ -316,8 +331,6 @@ class Snapshots:
         # Room is what may be missing.
         with suppress(OSError):
             part_of(taking.path).unlink(missing_ok=True)
-        if self._every is not None:
-            self._due = taking.record.number + max(1, self._every // _RETRY_PART)
         if isinstance(error, StoreDamaged):
             self._store.suspect()
         self._complain(error)
@@ -340,14 +353,22 @@ class Snapshots:
             if path not in spared:
                 path.unlink()
 
-    def _sweep(self, folder: Path) -> None:
-        """Remove what earlier runs left unfinished, unless this one can go on with it."""
+    def _sweep(self, folder: Path) -> bool:
+        """Remove what earlier runs left unfinished, except what this one can go on with.
+
+        Returns:
+            Whether there is such a thing.
+        """
+        resumable = False
         for part in folder.glob("*" + OWN_SUFFIX + PART_SUFFIX):
             path = part.with_name(part.name.removesuffix(PART_SUFFIX))
             contents = None if self._every is None else begun(path)
-            if contents is None or contents.record.hash != self._store.base:
-                with suppress(OSError):
-                    part.unlink()
+            if contents is not None and contents.record.hash == self._store.base:
+                resumable = True
+                continue
+            with suppress(OSError):
+                part.unlink()
+        return resumable
 
 
 def _step_back() -> None:
