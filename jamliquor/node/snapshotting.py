@@ -319,24 +319,24 @@ class Snapshots:
         )
         self._tell(f"snapshot of slot {record.slot}: {path}, {_mb(written.octets)}")
         try:
+            self._store.look_for_snapshots()
             if path.name.endswith(OWN_SUFFIX):
                 self._remove_older(path, record.number)
-            self._store.look_for_snapshots()
         except (HostError, OSError) as error:
             self._complain(error)
 
     def _failed(self, taking: Taking, error: Exception) -> None:
-        if not isinstance(error, HostError | OSError):
+        if not isinstance(error, HostError | OSError | MemoryError):
             raise error
         # Room is what may be missing.
         with suppress(OSError):
             part_of(taking.path).unlink(missing_ok=True)
-        if isinstance(error, StoreDamaged):
-            self._store.suspect()
         self._complain(error)
 
     def _complain(self, error: Exception) -> None:
-        """Tell of trouble once, until a snapshot was taken."""
+        """Tell of trouble once, until a snapshot was taken; of damage also the next start."""
+        if isinstance(error, StoreDamaged):
+            self._store.suspect()
         if not self._troubled:
             self._troubled = True
             self._tell(f"no snapshot could be taken: {error}; imports go on")
