@@ -150,7 +150,7 @@ impl Source for View {
         }
         let wrong = SourceError::Page(*place);
         let bytes = self.state_row(&place.to_bytes())?.ok_or(wrong.clone())?;
-        let page = Arc::new(Page::from_bytes(&bytes, place).ok_or(wrong)?);
+        let page = Arc::new(Page::from_bytes(bytes, place).ok_or(wrong)?);
         let item = Item::Page(Arc::clone(&page));
         self.cache().put(Name::Page(*place), item);
         Ok(page)
