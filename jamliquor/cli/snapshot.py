@@ -54,8 +54,8 @@ def create_command(
     """Write the state after a block of the directory DIR to FILE. The node must not run.
 
     By default FILE lies in DIR/snapshots, named after chain, slot and block: the node repairs its
-    state from the newest snapshot there, and removes none. What Ctrl-C or a loss of power interrupts is
-    kept in FILE.part, and the same command goes on from there.
+    state from the newest snapshot there, and removes none but its own (import --snapshot-every). What
+    Ctrl-C or a loss of power interrupts is kept in FILE.part, and the same command goes on from there.
     """
     from jamliquor.cli.import_ import Stop, signals  # noqa: PLC0415
     from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
