@@ -13,7 +13,7 @@ import click
 from jamliquor.cli.exits import HELP as EXIT_CODES
 from jamliquor.cli.exits import ExitCode
 from jamliquor.cli.import_ import Stop
-from jamliquor.cli.options import debug_option
+from jamliquor.cli.options import debug_option, demand_snapshots, snapshot_options
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.crypto.key_derivation import DEV_ACCOUNTS, trivial_seed
 
@@ -78,6 +78,7 @@ _path_type = click.Path(path_type=Path)
     help="Of one core that proving tickets may take.",
 )
 @click.option("--resume", is_flag=True, help="Build on a best block that is older than half an hour.")
+@snapshot_options("")
 @click.option("--slots", metavar="N", type=click.IntRange(1), help="End after that many slots.")
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 @debug_option
@@ -110,6 +111,7 @@ def command(
     """
     if (key_file is None) == (dev is None):
         raise click.UsageError("take either --keys FILE or --dev NAME")
+    demand_snapshots(chosen)
     genesis = _genesis(chain)
     secret = _secret(key_file, passphrase_file, dev)
     stop = Stop()
@@ -140,6 +142,7 @@ def _run(
     from jamliquor.node.inbox import open_inbox  # noqa: PLC0415
     from jamliquor.node.outbox import open_outbox  # noqa: PLC0415
     from jamliquor.node.prover import Prover, Shelf  # noqa: PLC0415
+    from jamliquor.node.settings import DEFAULTS  # noqa: PLC0415
     from jamliquor.node.signer import Signer  # noqa: PLC0415
     from jamliquor.pvm.engine import NativeEngine  # noqa: PLC0415
 
@@ -150,7 +153,10 @@ def _run(
     name = secret.bandersnatch.public.hex()[:16]
     with ExitStack() as stack:
         directory = stack.enter_context(Directory(db, genesis))
-        node = directory.node(NativeEngine(), software=version())
+        kept = DEFAULTS._replace(
+            snapshot_every=chosen["snapshot_every"], keep_snapshots=chosen["keep_snapshots"] or 1
+        )
+        node = directory.node(NativeEngine(), kept, software=version(), tell=tell)
         stack.callback(node.close)
         settings = authoring.AuthorSettings()
         try:

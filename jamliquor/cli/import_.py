@@ -14,7 +14,12 @@ import click
 
 from jamliquor.cli.chain import chain_of
 from jamliquor.cli.exits import HELP as EXIT_CODES
-from jamliquor.cli.options import database_options, debug_option, json_option
+from jamliquor.cli.options import (
+    database_options,
+    debug_option,
+    demand_snapshots,
+    json_option,
+)
 from jamliquor.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -106,6 +111,7 @@ def command(
       jamliquor import --db node --follow /run/jamliquor/blocks.sock
     """
     _demand_sense(sources, each or bool(services), database)
+    demand_snapshots(database)
     stop = Stop()
     watched = _services(services)
     if database["db"] is not None:

@@ -100,6 +100,8 @@ class DatabaseSession:
             self._import(first)
             if self._job.follow is not None and not self._stop.requested:
                 self._follow(self._job.follow)
+            else:
+                self._node.finish_snapshot(lambda: self._stop.requested)
             reason = "stopped" if self._stop.requested else "done"
         finally:
             self._close(reason)
@@ -127,7 +129,11 @@ class DatabaseSession:
         directory = Directory(self._job.folder, genesis, keep_states=self._job.keep_states)
         try:
             node = directory.node(
-                NativeEngine(), self._job.settings, software=version(), laps=self._job.laps
+                NativeEngine(),
+                self._job.settings,
+                software=version(),
+                laps=self._job.laps,
+                tell=self._tell,
             )
         except BaseException:
             directory.close()

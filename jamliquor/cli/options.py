@@ -155,7 +155,43 @@ def database_options(function: _Function) -> _Function:
             type=Octets(),
             help="With --db: drop the oldest blocks above this size, such as 800M.",
         ),
+        snapshot_options("With --db: "),
     ]
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def snapshot_options(condition: str) -> Callable[[_Function], _Function]:
+    """Whether and how often a node takes snapshots of itself; the texts begin with a condition."""
+
+    def capital(text: str) -> str:
+        return condition + text if condition else text[0].upper() + text[1:]
+
+    every = click.option(
+        "--snapshot-every",
+        metavar="BLOCKS",
+        type=click.IntRange(1),
+        help=capital(
+            "write a snapshot into DIR/snapshots each time that the state on disk has moved on by so "
+            "many blocks; damage is repaired from it. One of a million entries of 280 octets is 63 MB "
+            "of flash, twice that until the one before is removed. Default: never."
+        ),
+    )
+    keep = click.option(
+        "--keep-snapshots",
+        metavar="N",
+        type=click.IntRange(1),
+        help=capital("how many of these snapshots are kept. Default: 1."),
+    )
+
+    def options(function: _Function) -> _Function:
+        return every(keep(function))
+
+    return options
+
+
+def demand_snapshots(chosen: dict[str, Any]) -> None:
+    """Refuse to keep snapshots of which none is taken."""
+    if chosen["keep_snapshots"] is not None and chosen["snapshot_every"] is None:
+        raise click.UsageError("--keep-snapshots needs --snapshot-every BLOCKS")

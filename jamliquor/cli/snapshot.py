@@ -54,8 +54,8 @@ def create_command(
     """Write the state after a block of the directory DIR to FILE. The node must not run.
 
     By default FILE lies in DIR/snapshots, named after chain, slot and block: the node repairs its
-    state from the newest snapshot there, and removes none. What Ctrl-C or a loss of power interrupts is
-    kept in FILE.part, and the same command goes on from there.
+    state from the newest snapshot there, and removes none but its own (import --snapshot-every). What
+    Ctrl-C or a loss of power interrupts is kept in FILE.part, and the same command goes on from there.
     """
     from jamliquor.cli.import_ import Stop, signals  # noqa: PLC0415
     from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
@@ -156,6 +156,7 @@ def list_command(folder: Path, as_json: bool) -> None:
     from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
     from jamliquor.node.restoring import contents_of  # noqa: PLC0415
     from jamliquor.store.mending import SUFFIX  # noqa: PLC0415
+    from jamliquor.store.snapshot_writer import PART_SUFFIX  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
     try:
@@ -163,7 +164,7 @@ def list_command(folder: Path, as_json: bool) -> None:
     except OSError as error:
         raise BadInput(f"cannot be listed: {error.strerror}", folder) from None
     for file in files:
-        if file.suffix != SUFFIX and not file.name.endswith(SUFFIX + ".part"):
+        if file.suffix != SUFFIX and not file.name.endswith(SUFFIX + PART_SUFFIX):
             continue
         try:
             rows.append({**_shown(file, contents_of(file)), "problem": None})
@@ -177,18 +178,21 @@ def list_command(folder: Path, as_json: bool) -> None:
     for row in rows:
         text = row["problem"] or (
             f"{row['chain']} slot {row['slot']}, {row['entries']} entries, {row['block'][:18]}…"
-            + (", unfinished" if row["file"].endswith(".part") else "")
+            + (", unfinished" if row["file"].endswith(PART_SUFFIX) else "")
         )
         click.echo(f"{Path(row['file']).name}  {row['octets'] / 1e6:.1f} MB  {text}")
 
 
 def _place(directory: Directory, folder: Path, block_hash: bytes) -> Path:
+    from jamliquor.errors import StoreError  # noqa: PLC0415
     from jamliquor.store.mending import SUFFIX  # noqa: PLC0415
+    from jamliquor.store.snapshot_writer import usual_name  # noqa: PLC0415
 
     record = directory.store.record(block_hash)
-    slot = 0 if record is None else record.slot
+    if record is None:
+        raise StoreError(f"block 0x{block_hash.hex()} is not known")
     folder.mkdir(exist_ok=True)
-    return folder / f"{directory.params.name}-{slot}-{block_hash[:4].hex()}{SUFFIX}"
+    return folder / (usual_name(directory.params, record) + SUFFIX)
 
 
 def _tell_log(directory: Directory, path: Path, block: bytes, entries: int, octets: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -22,7 +23,7 @@ from jamliquor.node.sources import Genesis
 from jamliquor.params import NAMED, ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.stf.laps import Laps
-from jamliquor.store.directory import DATABASE_FILE, REBUILD_FOLDER
+from jamliquor.store.directory import DATABASE_FILE, REBUILD_FOLDER, SNAPSHOT_FOLDER
 from jamliquor.store.disk import DiskStore
 from jamliquor.store.events import EventLog
 from jamliquor.store.window import DEFAULT_KEEP_STATES
@@ -101,8 +102,12 @@ class Directory:
         *,
         software: str = "",
         laps: Laps | None = None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> Node:
         """The node on this directory; close it before the directory.
+
+        Args:
+            tell: takes lines for people, about snapshots.
 
         Raises:
             StoreError: store or log cannot be used.
@@ -118,6 +123,8 @@ class Directory:
                 genesis=self.genesis,
                 software=software,
                 laps=laps,
+                snapshots=self.folder / SNAPSHOT_FOLDER,
+                tell=tell,
             )
         except BaseException:
             log.close()

@@ -9,8 +9,9 @@ start (:mod:`jamliquor.node.recovery`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jamliquor.chain import events
@@ -27,6 +28,7 @@ from jamliquor.node.outcome import Outcome, Verdict
 from jamliquor.node.pruning import Pruner
 from jamliquor.node.recorder import Recorder
 from jamliquor.node.settings import DEFAULTS, Settings
+from jamliquor.node.snapshotting import Snapshots, Taking
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state.state import State
@@ -76,6 +78,8 @@ class Node:
         genesis: hash of the chain's first header, for the log.
         software: version of the program, for the log.
         laps: measures the parts of an import, or None.
+        snapshots: the folder of the snapshots that the node takes of itself, or None.
+        tell: takes lines for people, about snapshots.
 
     Attributes:
         recovered: what was put right at the start, in words.
@@ -95,6 +99,8 @@ class Node:
         genesis: bytes = bytes(32),
         software: str = "",
         laps: Laps | None = None,
+        snapshots: Path | None = None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.params = params
         self.store = store
@@ -107,7 +113,10 @@ class Node:
         start = recovery.start(params, self._importer, store, log, settings.max_unfinalised)
         self.tree, self.recovered = start.tree, start.recovered
         self._best = BestChain(self.tree)
-        self._pruner = Pruner(settings, store)
+        self._snapshots = Snapshots(
+            store, snapshots, params, genesis, settings, record=self._recorder.tell, tell=tell
+        )
+        self._pruner = Pruner(settings, store, self._snapshots.reserve)
         self._orphans = WaitingBlocks(settings.max_waiting, settings.max_waiting_octets)
         self._early = WaitingBlocks(settings.max_waiting, settings.max_waiting_octets)
         # Blocks since the disk was waited for, and whether the store did and the log not yet.
@@ -266,15 +275,37 @@ class Node:
             self._finalise(block_hash)
             self._commit()
 
+    def begin_snapshot(self, path: Path | None = None) -> Taking:
+        """Begin to write a snapshot of the state on disk, beside imports.
+
+        Args:
+            path: where; by default in the directory's own folder. The node never removes it.
+
+        Returns:
+            What tells how far it is. The node goes on with it in :meth:`receive` and :meth:`tick`.
+
+        Raises:
+            StoreError: one is being written, the place is taken, or the state cannot be read.
+        """
+        with self._noticing():
+            return self._snapshots.begin(path)
+
+    def finish_snapshot(self, stopped: Callable[[], bool]) -> None:
+        """Wait for the snapshot that is being written, if any, until ``stopped`` says otherwise."""
+        self._snapshots.finish(stopped)
+
     def prune(self, *, everything: bool = False) -> None:
         """Remove what the settings say is old.
 
         Args:
-            everything: do all of it now, rather than a bounded piece.
+            everything: do all of it now, rather than a bounded piece. A snapshot that is being written
+                is broken off.
 
         Raises:
             StoreError: the disk failed; what was removed so far stays removed.
         """
+        if everything:
+            self._snapshots.stop()
         self._prune(everything=everything)
         self._commit()
 
@@ -300,6 +331,7 @@ class Node:
             StoreError: the disk failed; the next start puts it right.
         """
         try:
+            self._snapshots.stop()
             self.store.sync()
             self._recorder.checkpoint(self.tree, self._best)
             record = self.head_record
@@ -317,7 +349,8 @@ class Node:
             raise StoreDamaged(f"{error}; start again: the start repairs what it can") from None
 
     def _settle(self) -> None:
-        """Finish what a full disk left undone."""
+        """Finish what a full disk left undone, and tend to snapshots."""
+        self._snapshots.tend()
         self.tree.demand_room()
         self._commit()
         self._follow_head()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from jamliquor.chain.events import BlocksPruned
@@ -25,14 +25,20 @@ class Pruner:
     Bodies go by age; records follow as far as the store lets them, which spares those that lookup
     anchors may still name. What is not final, and what recent states are made from, stays.
 
+    Args:
+        reserve: octets of the budget that blocks leave to something else.
+
     Attributes:
         bodies: how many blocks have lost their body so far.
         records: of how many blocks nothing remains by now.
     """
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, reserve: Callable[[], int] = lambda: 0
+    ) -> None:
         self._settings = settings
         self._store = store
+        self._reserve = reserve
         self._bound = 0
         self._finished = True
         self._since_budget = 0
@@ -91,15 +97,18 @@ class Pruner:
         if self._since_budget < _BUDGET_BLOCKS:
             return False
         self._since_budget = 0
-        budget, size = self._settings.storage_budget, self._store.size_on_disk
-        if budget is None or size <= max(budget, self._reached):
+        budget = self._budget()
+        if budget is None:
+            return False
+        size = self._store.size_on_disk
+        if size <= max(budget, self._reached):
             return False
         self._reached = size
         return True
 
     def _keep_budget(self, finalised: BlockRecord) -> Iterator[BlocksPruned]:
         """Halve what is kept until the budget holds, or nothing is left that may go."""
-        budget = self._settings.storage_budget
+        budget = self._budget()
         if budget is None or self._store.size_on_disk <= budget:
             return
         self._store.compact()
@@ -107,6 +116,10 @@ class Pruner:
             yield from self._remove(everything=True)
             self._store.compact()
         self._reached = 0
+
+    def _budget(self) -> int | None:
+        budget = self._settings.storage_budget
+        return None if budget is None else budget - self._reserve()
 
     def _halve(self, finalised: BlockRecord) -> bool:
         """Move the bound half the way to the final block; False if it is there."""

@@ -18,6 +18,9 @@ class Settings(NamedTuple):
         audit: ``assume``: every block counts as audited, until auditing exists.
         keep_blocks: how many slots behind the finalised block bodies are kept; None keeps all.
         storage_budget: octets on disk above which the oldest bodies go; None sets no bound.
+        snapshot_every: blocks by which the base moves on between two snapshots that the node takes of
+            itself; None takes none.
+        keep_snapshots: how many of those are kept.
         sync_blocks: blocks after which the disk is waited for, at the latest.
         sync_octets: octets of blocks after which it is, at the latest.
         sync_seconds: seconds after which it is, at the latest, when a block comes.
@@ -30,6 +33,8 @@ class Settings(NamedTuple):
     audit: str = "assume"
     keep_blocks: int | None = None
     storage_budget: int | None = None
+    snapshot_every: int | None = None
+    keep_snapshots: int = 1
     sync_blocks: int = 16
     sync_octets: int = 4 << 20
     sync_seconds: float = 30.0
@@ -48,6 +53,7 @@ class Settings(NamedTuple):
             "audit": self.audit,
             "keep-blocks": "all" if self.keep_blocks is None else self.keep_blocks,
             "storage-budget": "none" if self.storage_budget is None else self.storage_budget,
+            "snapshot-every": "never" if self.snapshot_every is None else self.snapshot_every,
         }
         return " ".join(f"{name}={value}" for name, value in shown.items())
 

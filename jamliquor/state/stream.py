@@ -8,14 +8,16 @@ only.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jamliquor._native import check, ffi, lib, take_buffer
 from jamliquor.state.trie import KEY_BYTES, Trie
 
-__all__ = ["Portion", "SortedRoot", "entries_of", "portions"]
+__all__ = ["ENTRY_HEAD_OCTETS", "Portion", "SortedRoot", "entries_of", "portions"]
 
-_HEAD_BYTES = 4 + KEY_BYTES
+ENTRY_HEAD_OCTETS: Final = 4 + KEY_BYTES
+"""Octets of an entry in a portion before its value."""
+
 _LAST_KEY = b"\xff" * KEY_BYTES
 
 
@@ -57,7 +59,7 @@ def entries_of(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The entries of a portion that :meth:`SortedRoot.push` took."""
     at = 0
     while at < len(octets):
-        middle = at + _HEAD_BYTES
+        middle = at + ENTRY_HEAD_OCTETS
         end = middle + int.from_bytes(octets[at : at + 4], "little")
         yield octets[at + 4 : middle], octets[middle:end]
         at = end

@@ -87,6 +87,11 @@ class Trie:
         return self._root
 
     @property
+    def value_bytes(self) -> int:
+        """Bytes of all values together."""
+        return int(lib.jam_trie_value_bytes(self._handle))
+
+    @property
     def memory(self) -> int:
         """Approximate bytes of native memory, as if this trie shared nothing with others."""
         return int(lib.jam_trie_memory(self._handle))

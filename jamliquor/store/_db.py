@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jamliquor._native import check, ffi, last_error, lib, take_buffer
 from jamliquor.errors import StoreDamaged, StoreError, StoreFull
@@ -20,6 +20,9 @@ _ERR_DAMAGED = -5
 _REMOVED = b"\xff\xff\xff\xff"
 _HEAD_BYTES = 5
 _KEYS_AT_ONCE = 256
+
+# Of a view: enough for the pages on the way to an entry, and for those that follow it.
+_PINNED_CACHE_BYTES = 1 << 20
 
 
 class Table(IntEnum):
@@ -77,6 +80,34 @@ class Mender:
             ValueError: they are malformed or do not follow the ones before; take no more.
         """
         check(lib.jam_mender_push(self.handle, octets, len(octets)))
+
+
+class Pinned:
+    """What a database held at one moment. Any thread may use it while the database goes on.
+
+    The file cannot use again the space of what is changed meanwhile, and cannot be compacted, until
+    the view is released. Methods raise like those of :class:`Database`, also after that.
+    """
+
+    def __init__(self, path: Path, handle: Any) -> None:
+        self._path = path
+        self._handle = ffi.gc(handle, lib.jam_pinned_free)
+
+    def base(self) -> Trie:
+        """The base as it was."""
+        out = ffi.new("struct JamTrie **")
+        _checked(self._path, lib.jam_pinned_trie(self._handle, out))
+        return Trie(out[0])
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """The value that a row had, or None."""
+        out = ffi.new("struct JamBuffer **")
+        code = lib.jam_pinned_get(self._handle, table, key, len(key), out)
+        return take_buffer(out[0]) if _checked(self._path, code) else None
+
+    def release(self) -> None:
+        """Let the file use its space again; whoever still reads through the view gets errors."""
+        _checked(self._path, lib.jam_pinned_release(self._handle))
 
 
 class Trial(NamedTuple):
@@ -187,6 +218,12 @@ class Database:
         self._check(lib.jam_db_base(self._handle, out))
         return Trie(out[0])
 
+    def pin(self) -> Pinned:
+        """A view of what was committed last."""
+        out = ffi.new("struct JamPinned **")
+        self._check(lib.jam_pinned_new(self._handle, _PINNED_CACHE_BYTES, out))
+        return Pinned(self._path, out[0])
+
     def compact(self) -> None:
         """Give free space back to the file system."""
         self._check(lib.jam_db_compact(self._handle))
@@ -230,14 +267,18 @@ class Database:
         return Counters(*(int.from_bytes(data[at : at + 8], "little") for at in range(0, size, 8)))
 
     def _check(self, code: int) -> int:
-        if code >= 0:
-            return code
-        if code == _ERR_ARGUMENT:
-            raise ValueError(last_error())
-        if code == _ERR_PANIC:
-            raise StoreDamaged(f"{self._path}: the file is damaged ({last_error()})")
-        kind = {_ERR_FULL: StoreFull, _ERR_DAMAGED: StoreDamaged}.get(code, StoreError)
-        raise kind(f"{self._path}: {last_error()}")
+        return _checked(self._path, code)
+
+
+def _checked(path: Path, code: int) -> int:
+    if code >= 0:
+        return code
+    if code == _ERR_ARGUMENT:
+        raise ValueError(last_error())
+    if code == _ERR_PANIC:
+        raise StoreDamaged(f"{path}: the file is damaged ({last_error()})")
+    kind = {_ERR_FULL: StoreFull, _ERR_DAMAGED: StoreDamaged}.get(code, StoreError)
+    raise kind(f"{path}: {last_error()}")
 
 
 def _encode(write: Write) -> bytes:

@@ -14,8 +14,9 @@ from jamliquor.params import ChainParams
 from jamliquor.state.state import State
 from jamliquor.store._db import Database, Table, Trial, Write
 from jamliquor.store.directory import Directory
-from jamliquor.store.interface import Counters, PruneReport
+from jamliquor.store.interface import Counters, PinnedState, PruneReport
 from jamliquor.store.mending import Own, mend, own_snapshots
+from jamliquor.store.pinned import PinnedBase
 from jamliquor.store.rows import (
     HASH_BYTES,
     LAST_SLOT,
@@ -105,6 +106,7 @@ class DiskStore:
         self._directory = Directory(Path(path))
         self._pending = 0
         self._snapshots: list[Own] = []
+        self._pinned: PinnedBase | None = None
         self.repaired: list[str] = []
         self.damage = ""
         self._opening = (cache_bytes, file_cache_bytes, trial)
@@ -278,6 +280,7 @@ class DiskStore:
     def compact(self) -> int:
         """See :class:`~jamliquor.store.interface.Store`."""
         self.sync()
+        self._unpin()
         before = self.size_on_disk
         self._database.compact()
         return max(0, before - self.size_on_disk)
@@ -289,6 +292,7 @@ class DiskStore:
         with the size on disk.
         """
         self.sync()
+        self._unpin()
         return self._database.verify(limit)
 
     def close(self) -> None:
@@ -297,6 +301,7 @@ class DiskStore:
             try:
                 self.sync()
             finally:
+                self._unpin()
                 # Also after a write that failed: only closing lets the file be opened again.
                 self._database.close()
         finally:
@@ -344,6 +349,19 @@ class DiskStore:
         self._directory.suspect = bool(mending.left)
         return mending.repaired
 
+    def pin(self) -> PinnedState:
+        """See :class:`~jamliquor.store.interface.Store`."""
+        if self._pinned_number is not None:
+            raise StoreError(f"{self._directory.path}: a state is pinned already")
+        if self._window.base is None:
+            raise StoreError(f"{self._directory.path}: there is no base yet")
+        self._pinned = PinnedBase(self._required(self._window.base), self._database.pin())
+        return self._pinned
+
+    def look_for_snapshots(self) -> None:
+        """See :class:`~jamliquor.store.interface.Store`."""
+        self._snapshots = own_snapshots(self._directory.snapshots, self.record)
+
     def suspect(self) -> None:
         """See :class:`~jamliquor.store.interface.Store`."""
         with contextlib.suppress(OSError):
@@ -353,7 +371,7 @@ class DiskStore:
         """Recover what is kept; where damage is met, or was met earlier, repair it first."""
         if self._database.get(Table.META, _READY) is None:
             return
-        self._snapshots = own_snapshots(self._directory.snapshots, self.record)
+        self.look_for_snapshots()
         if repair and self._directory.suspect:
             self.mend()
         if not self._recover() and repair and not self.damage:
@@ -466,12 +484,26 @@ class DiskStore:
     def _stale_changes(self, number: int) -> list[Write]:
         """Removals of change sets that are of no use when the base moves to a number.
 
-        Those behind the newest snapshot below the base stay: with it they can repair the base.
+        Those behind the newest snapshot below the base stay: with it they can repair the base. So do
+        those behind a pinned state, of which a snapshot may be on its way.
         """
         assert self._window.base is not None, "a base moves only when there is one"
         made_old = number - self._window.require(self._window.base).record.number
         usable = (own.record.number for own in self._snapshots if own.record.number <= number)
-        return self._old_changes(max(usable, default=number), made_old + _STALE_CHANGES)
+        until = max(usable, default=number)
+        if self._pinned_number is not None:
+            until = min(until, self._pinned_number)
+        return self._old_changes(until, made_old + _STALE_CHANGES)
+
+    @property
+    def _pinned_number(self) -> int | None:
+        pinned = self._pinned
+        return None if pinned is None or pinned.released else pinned.record.number
+
+    def _unpin(self) -> None:
+        if self._pinned is not None:
+            self._pinned.release()
+            self._pinned = None
 
     def _old_changes(self, number: int, limit: int) -> list[Write]:
         """Removals of change sets of blocks up to a number, oldest first."""

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from jamliquor.chain.record import BlockRecord
 from jamliquor.state.state import State
+from jamliquor.state.trie import Trie
 
 
 class PruneReport(NamedTuple):
@@ -48,6 +49,32 @@ class Counters(NamedTuple):
     synced: int = 0
     written: int = 0
     fetched: int = 0
+
+
+class StateView(Protocol):
+    """The state after one block, with the records of the blocks before it."""
+
+    @property
+    def record(self) -> BlockRecord:
+        """The record of the block."""
+
+    @property
+    def trie(self) -> Trie:
+        """The entries of the state."""
+
+    def record_of(self, block_hash: bytes, /) -> BlockRecord | None:
+        """The record of a block, if it was kept."""
+
+
+class PinnedState(StateView, Protocol):
+    """The base of a store at one moment. Any thread may read it while the store goes on.
+
+    After :meth:`release`, or when the store is compacted or closed, reading raises
+    :class:`~jamliquor.errors.HostError`.
+    """
+
+    def release(self) -> None:
+        """Have nothing kept for this any more."""
 
 
 class Store(Protocol):
@@ -169,6 +196,19 @@ class Store(Protocol):
     @property
     def damage(self) -> str:
         """What is damaged and could not be repaired; empty if nothing is known to be."""
+
+    def pin(self) -> PinnedState:
+        """The base as it is now; it stays readable while the base moves on, until it is released.
+
+        Meanwhile the space of what changes is not used again, and changes of blocks above it are
+        kept. One at a time can be pinned.
+
+        Raises:
+            StoreError: there is no base yet, or another state is pinned.
+        """
+
+    def look_for_snapshots(self) -> None:
+        """Look at the folder of snapshots anew: changes are kept for the newest one."""
 
     def suspect(self) -> None:
         """Have the next opening look at the whole state on disk, because damage was met."""

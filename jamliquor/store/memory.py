@@ -8,7 +8,8 @@ from jamliquor.chain.record import BlockRecord
 from jamliquor.errors import StoreError
 from jamliquor.params import ChainParams
 from jamliquor.state.state import State
-from jamliquor.store.interface import Counters, PruneReport
+from jamliquor.store.interface import Counters, PinnedState, PruneReport
+from jamliquor.store.pinned import KeptState
 from jamliquor.store.window import DEFAULT_KEEP_STATES, Window
 
 
@@ -170,6 +171,16 @@ class MemoryStore:
     def damage(self) -> str:
         """Nothing."""
         return ""
+
+    def pin(self) -> PinnedState:
+        """See :class:`~jamliquor.store.interface.Store`; any number of states can be pinned."""
+        if self._window.base is None:
+            raise StoreError("there is no base yet")
+        record, state = self._window.require(self._window.base)
+        return KeptState(record, state.trie, dict(self._records).get)
+
+    def look_for_snapshots(self) -> None:
+        """Nothing: there is no folder."""
 
     def suspect(self) -> None:
         """Nothing: there is no disk."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from jamliquor.chain.record import BlockRecord
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.crypto.hashing import blake3
 from jamliquor.errors import StoreError, StoreFull
 from jamliquor.params import ChainParams
-from jamliquor.state.stream import SortedRoot, portions
-from jamliquor.state.trie import Trie
-from jamliquor.store.interface import Store
+from jamliquor.state.stream import ENTRY_HEAD_OCTETS, SortedRoot, portions
+from jamliquor.state.trie import KEY_BYTES, Trie
+from jamliquor.store.interface import StateView, Store
+from jamliquor.store.pinned import KeptState
 from jamliquor.store.snapshot import (
     CHUNK_OCTETS,
     MAGIC,
@@ -27,9 +29,22 @@ from jamliquor.store.snapshot import (
     SnapshotReader,
     encode_contents,
     frame,
+    pack,
 )
 
+PART_SUFFIX: Final = ".part"
+"""Follows the name of a snapshot that is not finished."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+# So much is handed to the disk at once: one sync of all at the end would hold other writers up, and
+# the pages of a file that nobody reads would take those of the database out of memory.
+_FLUSH_OCTETS = 4 << 20
+
+_SAMPLE_OCTETS = 64 << 10
+_SAMPLE_STARTS = (0x00, 0x40, 0x80, 0xC0)
+
+_HEADER_ROW_OCTETS = 5
 
 
 class Written(NamedTuple):
@@ -50,7 +65,7 @@ class Written(NamedTuple):
 
 def part_of(path: Path) -> Path:
     """Where an unfinished snapshot lies."""
-    return path.with_name(path.name + ".part")
+    return path.with_name(path.name + PART_SUFFIX)
 
 
 def begun(path: Path) -> Contents | None:
@@ -62,14 +77,37 @@ def begun(path: Path) -> Contents | None:
         return None
 
 
-def ancestors_of(store: Store, record: BlockRecord, params: ChainParams) -> list[bytes]:
+def usual_name(params: ChainParams, record: BlockRecord) -> str:
+    """What a snapshot of a block is called: after chain, slot and block; without suffix."""
+    return f"{params.name}-{record.slot}-{record.hash[:4].hex()}"
+
+
+def estimated_octets(view: StateView, params: ChainParams) -> int:
+    """About how large a snapshot will be: some portions are packed to see how far that goes.
+
+    Raises:
+        HostError: the state cannot be read.
+    """
+    plain = packed = 0
+    for first in _SAMPLE_STARTS:
+        before = bytes([first]) + bytes(KEY_BYTES - 1)
+        for portion in itertools.islice(portions(view.trie, _SAMPLE_OCTETS, before), 1):
+            plain += len(portion.octets)
+            packed += len(pack(portion.octets))
+    whole = view.trie.value_bytes + len(view.trie) * ENTRY_HEAD_OCTETS
+    ancestors = min(view.record.number, params.max_lookup_anchor_age)
+    headers = ancestors * (len(view.record.header) + _HEADER_ROW_OCTETS)
+    return whole * packed // max(plain, 1) + headers
+
+
+def _ancestors_of(view: StateView, params: ChainParams) -> list[bytes]:
     """Hashes of the blocks before one that lookup anchors may still name, newest first."""
     found: list[bytes] = []
-    oldest = record.slot - params.max_lookup_anchor_age
-    step = store.record(record.parent)
+    oldest = view.record.slot - params.max_lookup_anchor_age
+    step = view.record_of(view.record.parent)
     while step is not None and step.slot >= oldest and len(found) < params.max_lookup_anchor_age:
         found.append(step.hash)
-        step = store.record(step.parent)
+        step = view.record_of(step.parent)
     return found
 
 
@@ -83,11 +121,7 @@ def write_snapshot(
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Written:
-    """Write the state after a block to a file beside its place, and put it there when it is complete.
-
-    Args:
-        stop: asked after every chunk; what was written stays for the next run.
-        progress: told how many entries of how many are written.
+    """Write the state after a block of a store that does not go on meanwhile; see :func:`write_view`.
 
     Raises:
         StoreError: the state is not kept, or the file cannot be written.
@@ -95,16 +129,40 @@ def write_snapshot(
     record, state = store.record(block_hash), store.state(block_hash)
     if record is None or state is None:
         raise StoreError(f"the state after block 0x{block_hash.hex()} is not kept")
-    ancestors = ancestors_of(store, record, params)
-    contents = Contents(params, genesis, record, len(state.trie), len(ancestors))
+    view = KeptState(record, state.trie, store.record)
+    return write_view(path, view, params, genesis, stop=stop, progress=progress)
+
+
+def write_view(
+    path: Path,
+    view: StateView,
+    params: ChainParams,
+    genesis: bytes,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Written:
+    """Write a state to a file beside its place, and put it there when it is complete.
+
+    Args:
+        stop: asked after every chunk; what was written stays for the next run.
+        progress: told how many entries of how many are written.
+
+    Raises:
+        StoreFull: there is no room for the file; what was written stays.
+        StoreError: the file cannot be written.
+        HostError: the state cannot be read.
+    """
+    ancestors = _ancestors_of(view, params)
+    contents = Contents(params, genesis, view.record, len(view.trie), len(ancestors))
     with _opened(path) as file:
         writer = _Writer(file, part_of(path), contents)
         resumed = writer.resume()
-        if not writer.entries(state.trie, stop, progress):
+        if not writer.entries(view.trie, stop, progress):
             file.flush()
             return Written(writer.root.count, resumed, file.tell(), False)
         writer.check(resumed)
-        writer.ancestors(_known(store, one) for one in ancestors)
+        writer.ancestors(_known(view, one) for one in ancestors)
         octets = writer.end()
         part_of(path).replace(path)
     _sync_folder(path.parent)
@@ -119,6 +177,7 @@ class _Writer:
         self._part = part
         self._contents = contents
         self._checksums = bytearray()
+        self._flushed = 0
         self.root = SortedRoot()
 
     def resume(self) -> int:
@@ -168,8 +227,7 @@ class _Writer:
     def end(self) -> int:
         """Write the end and wait for the disk; the size of the whole."""
         self._frame(Kind.END, blake3(bytes(self._checksums)), packed=False)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._flush()
         return self._file.tell()
 
     def _keep_chunks(self) -> bool:
@@ -196,6 +254,7 @@ class _Writer:
         self._checksums += checksums
         self._file.seek(end)
         self._file.truncate()
+        self._flushed = end
         return True
 
     def _frame(self, kind: Kind, payload: bytes, *, packed: bool = True) -> None:
@@ -203,6 +262,17 @@ class _Writer:
         self._file.write(octets)
         if kind != Kind.END:
             self._checksums += checksum
+        if self._file.tell() - self._flushed >= _FLUSH_OCTETS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Wait until the disk has everything, and take it out of memory."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        end = self._file.tell()
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._file.fileno(), 0, end, os.POSIX_FADV_DONTNEED)
+        self._flushed = end
 
 
 @contextmanager
@@ -221,8 +291,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise kind(f"{part}: cannot be written: {error.strerror}") from None
 
 
-def _known(store: Store, block_hash: bytes) -> BlockRecord:
-    record = store.record(block_hash)
+def _known(view: StateView, block_hash: bytes) -> BlockRecord:
+    record = view.record_of(block_hash)
     if record is None:
         raise StoreError(f"the record of block 0x{block_hash.hex()} is missing")
     return record

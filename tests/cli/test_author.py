@@ -45,13 +45,14 @@ def author(spec: object, folder: Path, *arguments: object) -> tuple[str, ...]:
 def test_validators_that_share_a_folder_share_a_chain(spec: Path, tmp_path: Path) -> None:
     processes = []
     for name in ("alice", "bob"):
-        arguments = author(spec, tmp_path, "--dev", name, "--slots", "3", "--db", tmp_path / name)
+        options = ("--slots", "3", "--db", tmp_path / name, "--snapshot-every", "9")
+        arguments = author(spec, tmp_path, "--dev", name, *options)
         processes.append(subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True))
     told = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     made = sorted(path.name for path in (tmp_path / "blocks").glob("*.block"))
     for name, text in zip(("alice", "bob"), told, strict=True):
-        assert "ticket 1 of 3 is proved" in text
+        assert "ticket 1 of 3 is proved" in text and "snapshot of slot" in text
         log = run("events", "scan", tmp_path / name, "--kind", "authored").out
         assert len(log.splitlines()) == text.count(": block 0x")
     assert sum(text.count(": block 0x") for text in told) == len(made)

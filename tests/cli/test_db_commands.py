@@ -196,6 +196,9 @@ def test_no_permission(tmp_path: Path, archive: Path) -> None:
         ["x", "--db", "db", "--finality", "soon"],
         ["x", "--db", "db", "--storage-budget", "lots"],
         ["x", "--db", "db", "--keep-states", "0"],
+        ["x", "--db", "db", "--snapshot-every", "0"],
+        ["x", "--db", "db", "--keep-snapshots", "2"],
+        ["x", "--snapshot-every", "2"],
     ],
 )
 def test_options_that_make_no_sense(arguments: list[str]) -> None:

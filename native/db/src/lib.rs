@@ -8,6 +8,7 @@
 mod cache;
 mod file;
 mod mend;
+mod pinned;
 mod recent;
 mod rows;
 mod source;
@@ -28,6 +29,7 @@ use crate::rows::unseal;
 
 pub use crate::file::Trial;
 pub use crate::mend::{row_of, spot_of};
+pub use crate::pinned::Pinned;
 pub use crate::rows::{decode_writes, Write};
 
 /// Tables by number. The last one is the base and is written only by moving it: pages by their place,

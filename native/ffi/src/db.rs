@@ -21,7 +21,7 @@ pub struct JamDb {
     db: Db,
 }
 
-fn failed(error: DbError) -> Failure {
+pub(crate) fn failed(error: DbError) -> Failure {
     Failure {
         code: match error.fault {
             Fault::Host => JAM_ERR_HOST,
@@ -36,7 +36,7 @@ fn failed(error: DbError) -> Failure {
 ///
 /// # Safety
 /// `handle` must be null or a live handle that is not freed while the result lives.
-unsafe fn borrow_db<'a>(handle: *const JamDb) -> Result<&'a Db, Failure> {
+pub(crate) unsafe fn borrow_db<'a>(handle: *const JamDb) -> Result<&'a Db, Failure> {
     // SAFETY: null or live by this function's contract; the database locks itself.
     match unsafe { handle.as_ref() } {
         Some(handle) => Ok(&handle.db),

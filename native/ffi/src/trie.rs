@@ -202,6 +202,16 @@ pub unsafe extern "C" fn jam_trie_len(trie: *const JamTrie) -> usize {
     unsafe { borrow(trie) }.map_or(0, Trie::len)
 }
 
+/// Bytes of all values of the trie; zero for a null handle.
+///
+/// # Safety
+/// `trie` must be null or a live handle.
+#[no_mangle]
+pub unsafe extern "C" fn jam_trie_value_bytes(trie: *const JamTrie) -> u64 {
+    // SAFETY: passed on from this function's own contract.
+    unsafe { borrow(trie) }.map_or(0, |trie| trie.value_bytes() as u64)
+}
+
 /// Approximate bytes of memory of the trie, as if it shared nothing; zero for a null handle.
 ///
 /// # Safety

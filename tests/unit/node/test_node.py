@@ -13,6 +13,7 @@ from jamliquor.codec import codec
 from jamliquor.errors import StoreError, StoreFull, TreeFull
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Verdict
+from jamliquor.node.pruning import Pruner
 from jamliquor.node.settings import Settings
 from jamliquor.stf.header import encode
 from jamliquor.store.interface import Store
@@ -484,6 +485,9 @@ def test_storage_budget(maker: Maker, tmp_path: Path) -> None:
     node.prune(everything=True)
     assert store.compacted == compacted
     assert told(tmp_path, events.BlocksPruned)
+    # Room that is wanted for something else is made.
+    pruner = Pruner(settings, store, lambda: 30_000)  # type: ignore[arg-type]
+    assert list(pruner.begin(node.tree.root)) and store.size_on_disk <= 10_000
 
 
 def test_log_of_a_long_run_is_bounded_and_replays(

@@ -115,6 +115,27 @@ def test_a_state_left_behind_gives_no_wrong_data(store: Store) -> None:
     assert State.from_entries(TINY, newest.items()).root == newest.root
 
 
+def test_a_pinned_base_stays(store: Store) -> None:
+    with pytest.raises(StoreError, match="no base"):
+        store.pin()
+    blocks = grown(store, 12)
+    pinned = store.pin()
+    before, parent = list(pinned.trie.items()), store.record(pinned.record.parent)
+    assert pinned.record.hash == store.base and pinned.trie.root == pinned.record.state_root
+    last = blocks[-1].record
+    state = store.state(last.hash)
+    assert state is not None
+    for block in itertools.islice(line(last, state, random.Random(7), KEYS), 12):
+        put(store, block)
+        store.finalise(block.record.parent)
+    store.prune_blocks(1 << 30, 1 << 30)
+    assert store.state(pinned.record.hash) is None
+    assert list(pinned.trie.items()) == before
+    assert parent is not None and pinned.record_of(parent.hash) == parent
+    pinned.release()
+    store.pin().release()
+
+
 def test_what_is_not_final_is_kept(store: Store) -> None:
     state = begin(store)
     blocks = list(itertools.islice(line(first_record(state), state, random.Random(3), KEYS), 30))
