@@ -130,7 +130,7 @@ def _head(subject: Subject) -> Record:
 
 
 def _block(subject: Subject, wanted: str | None = None) -> Record:
-    found = _chosen(subject.store, wanted)
+    found = _chosen(subject, wanted)
     header = codec(Header, subject.params).decode(found.header)
     body = subject.store.block(found.hash)
     record = {**_short(found), "author_index": header.author_index}
@@ -156,7 +156,7 @@ def _state(
     values: bool = False,
 ) -> Record:
     begin, end = _key(first, "--from"), _key(last, "--to")
-    record = _chosen(subject.store, at)
+    record = _chosen(subject, at)
     rows: list[Record] = []
     octets = 0
     following: bytes | None = None
@@ -178,7 +178,7 @@ def _state(
 
 def _value(subject: Subject, at: str | None = None, key: str = "", offset: int = 0) -> Record:
     wanted = _key(key, "KEY")
-    state = _state_after(subject.store, _chosen(subject.store, at))
+    state = _state_after(subject.store, _chosen(subject, at))
     value = state.trie.get(wanted) if len(wanted) == KEY_BYTES else None
     if value is None:
         raise BadQuestion(f"the state has no entry {key}", "KEY")
@@ -190,7 +190,7 @@ def _value(subject: Subject, at: str | None = None, key: str = "", offset: int =
 
 
 def _service(subject: Subject, service: int = 0, at: str | None = None) -> Record:
-    account = _state_after(subject.store, _chosen(subject.store, at)).account(service)
+    account = _state_after(subject.store, _chosen(subject, at)).account(service)
     if account is None:
         raise BadQuestion(f"there is no service {service} in that state", "ID")
     record = {
@@ -205,7 +205,7 @@ def _history(subject: Subject, first: int = 0, last: int = _LAST, after: str | N
     head, final = _required(store, store.head), _required(store, store.finalised)
     place = None if after is None else _place(after)
     low = first if place is None else place[0]
-    best = _best(store, head, max(low, final.slot + 1))
+    best = _best(subject, head, max(low, final.slot + 1))
 
     def row(record: BlockRecord) -> Record:
         is_best = record.slot <= final.slot or record.hash in best
@@ -287,8 +287,9 @@ def _required(store: Store, block_hash: bytes | None) -> BlockRecord:
     return record
 
 
-def _chosen(store: Store, wanted: str | None) -> BlockRecord:
+def _chosen(subject: Subject, wanted: str | None) -> BlockRecord:
     """The block that a hash or a slot names; of several in a slot, the one of the best chain."""
+    store = subject.store
     head = _required(store, store.head)
     if wanted is None:
         return head
@@ -296,7 +297,7 @@ def _chosen(store: Store, wanted: str | None) -> BlockRecord:
         slot = int(wanted)
         found = store.at_slot(slot) if slot <= _LAST else []
         # Only blocks that are not final have others beside them, so that the way is short.
-        best = _best(store, head, slot) if len(found) > 1 else set()
+        best = _best(subject, head, slot) if len(found) > 1 else set()
         chosen = next((one for one in found if one in best), found[0] if found else None)
         if chosen is None:
             raise BadQuestion(f"no block of slot {wanted} is known", "HASH|SLOT")
@@ -321,13 +322,15 @@ def _state_after(store: Store, record: BlockRecord) -> State:
     return state
 
 
-def _best(store: Store, head: BlockRecord, first_slot: int) -> set[bytes]:
-    """Hashes of the best chain, from the head down to a slot."""
+def _best(subject: Subject, head: BlockRecord, first_slot: int) -> set[bytes]:
+    """Hashes of the best chain, from the head down to a slot above the final block's."""
+    # A node has these records in memory.
+    record_of = subject.store.record if subject.node is None else subject.node.tree.record
     found: set[bytes] = set()
     step: BlockRecord | None = head
     while step is not None and step.slot >= first_slot:
         found.add(step.hash)
-        step = store.record(step.parent)
+        step = record_of(step.parent)
     return found
 
 
