@@ -96,7 +96,7 @@ def answer(subject: Subject, question: str, arguments: Mapping[str, Any]) -> Rec
     """
     asked = _QUESTIONS.get(question)
     if asked is None:
-        raise BadQuestion(f"there is no question {question!r}")
+        raise BadQuestion(f"there is no question {question!r:.40} in this release")
     given = {name: value for name, value in arguments.items() if value is not None}
     for name, value in given.items():
         if type(value) is not asked.arguments.get(name) or not _fits(value):
