@@ -19,7 +19,7 @@ from jamliquor.cli.machine import peak_rss, settle
 from jamliquor.cli.profile import profile_lines, profile_record
 from jamliquor.cli.version import version
 from jamliquor.conformance.bad_input import BadInput
-from jamliquor.errors import StoreError, StoreFull, TreeFull
+from jamliquor.errors import StoreError, StoreFull, StoreInUse, TreeFull
 from jamliquor.node.clock import slot_now
 from jamliquor.node.control import Control
 from jamliquor.node.directory import Directory, holds_chain
@@ -257,7 +257,7 @@ class DatabaseSession:
                 try:
                     self._serve(feed)
                     trouble = ""
-                except (StoreFull, TreeFull, BadInput) as error:
+                except (StoreFull, StoreInUse, TreeFull, BadInput) as error:
                     if str(error) != trouble:
                         trouble = str(error)
                         self._tell(f"{trouble}; trying again every {_RETRY_SECONDS:g} s")

@@ -29,7 +29,7 @@ __all__ = ["BadQuestion", "Record", "Subject", "answer", "writes"]
 
 Record = dict[str, Any]
 
-# A piece of a list ends after so many rows, so many octets of values, or so much time.
+# A piece of a list ends after so many rows, so many octets that were read, or so much time.
 _ROWS: Final = 64
 _OCTETS: Final = 64 << 10
 _SECONDS: Final = 0.05
@@ -169,8 +169,8 @@ def _state(
         row: Record = {"key": "0x" + key.hex(), "octets": len(value), "is": keys.describe(key)}
         if values and len(value) <= _INLINE:
             row["value"] = "0x" + value.hex()
-            octets += len(value)
         rows.append(row)
+        octets += len(value)
     block = "0x" + record.hash.hex()
     more = None if following is None else {"at": block, "first": following.hex()}
     return {"block": block, "rows": rows, "next": more}

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,14 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
+from jamliquor.cli import import_db
+from jamliquor.cli.import_ import Stop
 from jamliquor.cli.main import commands
+from jamliquor.errors import StoreFull
 from jamliquor.node.asking import RunningNode, rows
+from jamliquor.node.directory import Directory
+from jamliquor.node.node import Node
+from jamliquor.node.settings import DEFAULTS
 from tests.support.archives import write_archive
 from tests.support.command import COMMAND, run
 from tests.support.maker import Made, Maker
@@ -337,6 +344,33 @@ def _is_connected(process: int) -> bool:
         return bool(psutil.Process(process).net_connections("unix"))
     except psutil.Error:
         return False
+
+
+def test_who_looks_while_the_disk_is_full_does_not_end_the_node(
+    db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = tmp_path / "blocks"
+    blocks.mkdir()
+    stop, told, looking = Stop(), [], ExitStack()
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if "no room" in line:
+            looking.enter_context(Directory(db, repair=False))
+        elif "another process" in line:
+            looking.close()
+            monkeypatch.setattr(Node, "tick", lambda node, now: stop(0, None) or [])
+
+    def fail(node: Node, now: int) -> None:
+        raise StoreFull("no room")
+
+    monkeypatch.setattr(Node, "tick", fail)
+    monkeypatch.setattr(import_db, "_RETRY_SECONDS", 0.01)
+    job = import_db.Job(db, [], blocks, None, None, DEFAULTS, 16)
+    session = import_db.DatabaseSession(job, stop, None, tell)
+    session.run()
+    assert "following" in told[0] and "no room" in told[1] and "another process" in told[2]
+    assert session.exit_code == 0 and session.record()["head"]["slot"] == 80
 
 
 def test_an_author_answers(tmp_path: Path) -> None:
