@@ -21,6 +21,10 @@ class StoreError(HostError):
     """A store of blocks and states cannot be opened, read or written; the sentence names the thing."""
 
 
+class StoreInUse(StoreError):
+    """Another process uses the directory."""
+
+
 class StoreFull(StoreError):
     """There is no room on the disk. Nothing was lost; when there is room, the work can go on.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from jamliquor.crypto.key_derivation import DEV_ACCOUNTS, trivial_seed
 if TYPE_CHECKING:
     from jamliquor.author.keys import ValidatorSecret
     from jamliquor.node.author import Author
+    from jamliquor.node.control import Control
     from jamliquor.node.inbox import Inbox
     from jamliquor.node.node import Node
     from jamliquor.node.outbox import Outbox
@@ -138,10 +138,12 @@ def _run(
     from jamliquor.cli.version import version  # noqa: PLC0415
     from jamliquor.node import author as authoring  # noqa: PLC0415
     from jamliquor.node.clock import era_seconds  # noqa: PLC0415
+    from jamliquor.node.control import Control  # noqa: PLC0415
     from jamliquor.node.directory import Directory  # noqa: PLC0415
     from jamliquor.node.inbox import open_inbox  # noqa: PLC0415
     from jamliquor.node.outbox import open_outbox  # noqa: PLC0415
     from jamliquor.node.prover import Prover, Shelf  # noqa: PLC0415
+    from jamliquor.node.questions import Subject  # noqa: PLC0415
     from jamliquor.node.settings import DEFAULTS  # noqa: PLC0415
     from jamliquor.node.signer import Signer  # noqa: PLC0415
     from jamliquor.pvm.engine import NativeEngine  # noqa: PLC0415
@@ -193,7 +195,11 @@ def _run(
         if chosen["extrinsics"] is not None:
             inbox = open_inbox(chosen["extrinsics"], node.params, author.pool, tell)
             stack.callback(inbox.close)
-        _loop(author, node, outbox, inbox, chosen, stop, tell, last)
+        control = Control()
+        stack.callback(control.close)
+        control.subject = Subject(directory.params, directory.genesis, directory.store, node)
+        control.listen(db, tell)
+        _loop(author, node, outbox, inbox, control, chosen, stop, tell, last)
         if inbox is not None:
             tell(f"extrinsics: {inbox.taken} taken, {inbox.refused} refused")
         tell(f"{author.authored} blocks made, {author.skipped} slots skipped, {prover.made} tickets")
@@ -204,6 +210,7 @@ def _loop(
     node: Node,
     outbox: Outbox,
     inbox: Inbox | None,
+    control: Control,
     chosen: dict[str, Any],
     stop: Stop,
     tell: Any,
@@ -220,6 +227,7 @@ def _loop(
         source = chosen["out"]
 
     def take(sent: Sent) -> list[Outcome]:
+        control.poll()
         if outbox.is_own(sent):
             return []
         outcomes = node.receive(sent.octets, sent.source, now=slot_now(node.params))
@@ -227,7 +235,7 @@ def _loop(
             tell(told(outcome))
         return outcomes
 
-    feed = None if source is None else open_feed(source)
+    feed = None if source is None else open_feed(source, control)
     try:
         while not stop.requested and (last is None or slot_now(node.params) <= last):
             if feed is not None:
@@ -235,8 +243,9 @@ def _loop(
             if inbox is not None:
                 inbox.poll(slot_now(node.params))
             wait = min(author.tick(), _LONGEST_WAIT)
+            control.poll()
             if feed is None and wait > 0:
-                time.sleep(wait)
+                control.wait(wait)
     finally:
         if feed is not None:
             feed.close()

@@ -19,12 +19,14 @@ from jamliquor.cli.machine import peak_rss, settle
 from jamliquor.cli.profile import profile_lines, profile_record
 from jamliquor.cli.version import version
 from jamliquor.conformance.bad_input import BadInput
-from jamliquor.errors import StoreError, StoreFull, TreeFull
+from jamliquor.errors import StoreError, StoreFull, StoreInUse, TreeFull
 from jamliquor.node.clock import slot_now
+from jamliquor.node.control import Control
 from jamliquor.node.directory import Directory, holds_chain
 from jamliquor.node.follow import Feed, open_feed
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Outcome, Verdict
+from jamliquor.node.questions import Subject
 from jamliquor.node.restoring import contents_of, restore
 from jamliquor.node.settings import DEFAULTS, Settings
 from jamliquor.node.sources import Genesis, Sent, Source, open_source
@@ -88,6 +90,7 @@ class DatabaseSession:
         self._directory: Directory | None = None
         self._node: Node
         self._left: list[Held] = []
+        self._control = Control()
 
     def run(self) -> None:
         """Do everything; the directory is closed in good order whatever happens."""
@@ -97,6 +100,7 @@ class DatabaseSession:
         settle()
         reason = "failed"
         try:
+            self._control.listen(self._job.folder, self._tell)
             self._import(first)
             if self._job.follow is not None and not self._stop.requested:
                 self._follow(self._job.follow)
@@ -104,6 +108,7 @@ class DatabaseSession:
                 self._node.finish_snapshot(lambda: self._stop.requested)
             reason = "stopped" if self._stop.requested else "done"
         finally:
+            self._control.close()
             self._close(reason)
 
     def _restore(self) -> None:
@@ -142,11 +147,13 @@ class DatabaseSession:
             self._tell(f"recovered: {line}")
         self._directory, self._node = directory, node
         self._end = _standing(directory, node)
+        self._control.subject = Subject(directory.params, directory.genesis, directory.store, node)
 
     def _close(self, reason: str) -> None:
         if self._directory is None:
             return
         directory, self._directory = self._directory, None
+        self._control.subject = None
         self._end = _standing(directory, self._node)
         try:
             self._node.close(reason)
@@ -220,6 +227,8 @@ class DatabaseSession:
                 raise _missing(source, left)
 
     def _take(self, sent: Sent, now: int | None) -> list[Outcome]:
+        # Before the block: if this fails, it is offered again.
+        self._control.poll()
         outcomes = self._node.receive(sent.octets, sent.source, now=now)
         self._count(outcomes, refused=sent.refused)
         moment = time.monotonic()
@@ -246,7 +255,7 @@ class DatabaseSession:
                     )
 
     def _follow(self, path: Path) -> None:
-        feed = open_feed(path)
+        feed = open_feed(path, self._control)
         self._tell(f"following {path}; head at slot {self._node.head_record.slot}")
         trouble = ""
         try:
@@ -254,7 +263,7 @@ class DatabaseSession:
                 try:
                     self._serve(feed)
                     trouble = ""
-                except (StoreFull, TreeFull, BadInput) as error:
+                except (StoreFull, StoreInUse, TreeFull, BadInput) as error:
                     if str(error) != trouble:
                         trouble = str(error)
                         self._tell(f"{trouble}; trying again every {_RETRY_SECONDS:g} s")
@@ -272,18 +281,27 @@ class DatabaseSession:
                 self._count(self._node.receive(held.block, held.source, now=now), refused=False)
             self._left = []
             self._count(self._node.tick(now), refused=False)
+            self._control.poll()
             feed.poll(lambda sent: self._take(sent, slot_now(self._node.params)))
         except StoreFull:
-            # The database takes no write after one that failed, so the next node gets the rest.
-            self._left = [*self._node.take_unsettled(), *self._left]
-            with suppress(StoreError):
-                self._close("the disk is full")
+            self._make_way()
             raise
+
+    def _make_way(self) -> None:
+        """Close a directory whose database takes no write after one that failed."""
+        # The next node gets what this one had to do.
+        self._left = [*self._node.take_unsettled(), *self._left]
+        with suppress(StoreError):
+            self._close("the disk is full")
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self._stop.requested:
-            time.sleep(0.1)
+        while (left := end - time.monotonic()) > 0 and not self._stop.requested:
+            self._control.wait(min(left, 0.1))
+            try:
+                self._control.poll()
+            except StoreFull:
+                self._make_way()
 
 
 def import_into(

@@ -7,10 +7,10 @@ line of text for each block that this decided: verdict, hash, slot, and a reason
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import socket
 import stat
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -28,6 +28,13 @@ MAX_FRAME: Final = 16 << 20
 MAX_CLIENTS: Final = 4
 
 _LENGTH_OCTETS: Final = 4
+
+
+class HasFileno(Protocol):
+    """Something with a descriptor, as ``select`` takes it."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
 
 
 class Told(Protocol):
@@ -54,13 +61,16 @@ class Feed(Protocol):
         """Let go of files and sockets."""
 
 
-def open_feed(path: Path) -> Feed:
+def open_feed(path: Path, wake: HasFileno | None = None) -> Feed:
     """A feed for a folder that exists, or else a socket at that path.
+
+    Args:
+        wake: what cuts the waiting of :meth:`Feed.poll` short when it becomes readable.
 
     Raises:
         StoreError: neither.
     """
-    return FolderFeed(path) if path.is_dir() else SocketFeed(path)
+    return FolderFeed(path, wake) if path.is_dir() else SocketFeed(path, wake=wake)
 
 
 class FolderFeed:
@@ -69,8 +79,9 @@ class FolderFeed:
     Names that were seen are remembered as long as the files are there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, wake: HasFileno | None = None) -> None:
         self._folder = folder
+        self._wake = [] if wake is None else [wake]
         self._seen: set[str] = set()
 
     def poll(self, take: Take) -> None:
@@ -84,7 +95,7 @@ class FolderFeed:
                 take(Sent(self._read(path), name))
             self._seen.add(name)
         if not new:
-            time.sleep(POLL_SECONDS)
+            select.select(self._wake, [], [], POLL_SECONDS)
 
     def close(self) -> None:
         """See :class:`Feed`."""
@@ -118,17 +129,22 @@ class SocketFeed:
 
     Args:
         wait: longest time that :meth:`poll` waits, in seconds.
+        wake: what cuts that short when it becomes readable.
 
     Raises:
         StoreError: the socket cannot be made.
     """
 
-    def __init__(self, path: Path, *, wait: float = POLL_SECONDS) -> None:
+    def __init__(
+        self, path: Path, *, wait: float = POLL_SECONDS, wake: HasFileno | None = None
+    ) -> None:
         self._path = path
         self._wait = wait
-        self._listener = _listen(path)
+        self._listener = listen(path)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
+        if wake is not None:
+            self._selector.register(wake, selectors.EVENT_READ)
         self._clients: dict[int, _Client] = {}
 
     def poll(self, take: Take) -> None:
@@ -197,12 +213,17 @@ class SocketFeed:
             client.connection.close()
 
 
-def _listen(path: Path) -> socket.socket:
+def listen(path: Path) -> socket.socket:
+    """A listening socket at a path that only this user may open; replaces one that nobody serves.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _answers(path):
             path.unlink()
-        before = os.umask(0o077)
+        before = os.umask(0o177)
         try:
             listener.bind(str(path))
         finally:

@@ -309,6 +309,21 @@ class Node:
         self._prune(everything=everything)
         self._commit()
 
+    def prune_behind(self, keep_blocks: int) -> bool:
+        """Remove a bounded piece of the blocks more than so many slots behind the final one.
+
+        Returns:
+            Whether that was the last piece. What is left goes with the next calls, and with time.
+
+        Raises:
+            StoreError: the disk failed; what was removed so far stays removed.
+        """
+        finished, removed = self._pruner.prune_behind(self.tree.root, keep_blocks)
+        for event in removed:
+            self._recorder.tell(event)
+        self._commit()
+        return finished
+
     @property
     def pruned(self) -> tuple[int, int]:
         """How many blocks lost their body since the start, and of how many nothing remains."""

@@ -70,6 +70,22 @@ class Pruner:
         if everything:
             yield from self._keep_budget(finalised)
 
+    def prune_behind(self, finalised: BlockRecord, keep_blocks: int) -> tuple[bool, list[BlocksPruned]]:
+        """Remove a bounded piece of what lies so many slots behind the final block.
+
+        Returns:
+            Whether that was the last piece, and what was removed. What is left goes with later calls,
+            also those of :meth:`prune`.
+
+        Raises:
+            StoreError: as for :meth:`prune`.
+        """
+        wanted = max(0, finalised.slot - keep_blocks)
+        if wanted > self._bound:
+            self._bound, self._finished = wanted, False
+        removed = [] if self._finished else list(self._remove(everything=False))
+        return self._finished, removed
+
     def begin(self, finalised: BlockRecord) -> Iterator[BlocksPruned]:
         """Before the first block: bring what is above the budget below it; yields what was removed.
 

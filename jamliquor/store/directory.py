@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 from typing import IO
 
-from jamliquor.errors import StoreError
+from jamliquor.errors import StoreError, StoreInUse
 
 DATABASE_FILE = "chain.db"
 DRAFT_FILE = "chain.db.new"
 LOCK_FILE = "lock"
+CONTROL_SOCKET = "control"
 SUSPECT_FILE = "damaged"
 SNAPSHOT_FOLDER = "snapshots"
 REBUILD_FOLDER = "rebuilding"
@@ -23,7 +24,8 @@ class Directory:
     """A directory that this process alone uses until :meth:`release`.
 
     Raises:
-        StoreError: it cannot be made or written, or another process uses it; the sentence names it.
+        StoreInUse: another process uses it.
+        StoreError: it cannot be made or written; the sentence names it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +39,7 @@ class Directory:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock.close()
-            raise StoreError(f"{path}: another process uses this directory") from None
+            raise StoreInUse(f"{path}: another process uses this directory") from None
 
     @property
     def database(self) -> Path:

@@ -6,10 +6,8 @@ import json
 import os
 import resource
 import shutil
-import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from jamliquor.types.block import Block
 from tests.support.archives import write_archive
 from tests.support.command import COMMAND, Ran, run
 from tests.support.maker import Made, Maker
+from tests.support.service import Service, until
 
 SLOTS = range(1, 41)
 
@@ -319,38 +318,6 @@ def test_a_torn_log_is_cut_at_the_next_start(db: Path, archive: Path) -> None:
     assert run("events", "verify", db).code == 0 and run("events", "replay", db).code == 0
 
 
-class Service:
-    """``jamliquor import --follow`` as a service manager runs it."""
-
-    def __init__(self, folder: Path, follow: Path, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [*COMMAND, "import", "--db", str(folder), "--follow", str(follow), "--json", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stderr is not None
-        self.seen = ""
-        self.wait_for("following")
-
-    def wait_for(self, text: str) -> str:
-        """The line of stderr that holds a text."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.seen += line
-            if text in line:
-                return line
-        raise AssertionError(f"no {text!r} in {self.seen!r}")
-
-    def stop(self) -> dict[str, Any]:
-        """SIGTERM; the record that it prints."""
-        self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=30)
-        assert self.process.returncode == 0, err
-        record: dict[str, Any] = json.loads(out)
-        return record
-
-
 @pytest.fixture
 def start(db: Path) -> Iterator[Callable[..., Service]]:
     running: list[Service] = []
@@ -364,14 +331,6 @@ def start(db: Path) -> Iterator[Callable[..., Service]]:
         if service.process.poll() is None:
             service.process.kill()
         service.process.communicate()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something, seconds at most."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def imported(folder: Path) -> int:
