@@ -79,6 +79,7 @@ class AccumulateInvocation(NamedTuple):
         entropy: the posterior entropy accumulator, 32 octets.
         observer: told of every host call, if there is one.
         lap: told when the time of a part ends, if somebody measures.
+        calls: the host calls that are offered.
     """
 
     params: ChainParams
@@ -87,6 +88,7 @@ class AccumulateInvocation(NamedTuple):
     entropy: bytes
     observer: HostCallObserver | None = None
     lap: Callable[[str], None] | None = None
+    calls: table.Table = table.ACCUMULATE
 
 
 def accumulate_service(
@@ -140,7 +142,7 @@ def accumulate_service(
         return context.outcome(0, None)
     if invocation.lap is not None:
         invocation.lap("start of guests")
-    failure = run_host_calls(machine, context, table.ACCUMULATE, invocation.observer, invocation.lap)
+    failure = run_host_calls(machine, context, invocation.calls, invocation.observer, invocation.lap)
     used = gas - max(machine.gas, 0)
     if failure is not None:
         return context.outcome(used, None)

@@ -28,12 +28,13 @@ _new_bytes = functools.partial(
 class Foresight:
     """Answers lookups of a trie from memory alone, and has what it cannot answer read together."""
 
-    __slots__ = ("_handle",)
+    __slots__ = ("_handle", "_noted")
 
     def __init__(self, trie: Trie) -> None:
         out = ffi.new("struct JamForesight **")
         check(lib.jam_foresight_new(trie.handle, out))
         self._handle = ffi.gc(out[0], lib.jam_foresight_free)
+        self._noted: list[bytes] = []
 
     def get(self, key: bytes) -> bytes | None:
         """The value of an entry, or None where there is none or memory does not know."""
@@ -46,10 +47,17 @@ class Foresight:
                 return bytes(ffi.buffer(out, length)) if found > _ABSENT else None
             capacity = length
 
+    def note(self, key: bytes) -> None:
+        """Ask for an entry without looking at it; it is read from :meth:`start` on."""
+        self._noted.append(key)
+
     def start(self) -> None:
         """Begin to read what was asked for so far and is not in memory."""
-        check(lib.jam_foresight_start(self._handle))
+        noted, self._noted = b"".join(self._noted), []
+        check(lib.jam_foresight_start(self._handle, noted, len(noted)))
 
     def wait(self) -> None:
         """Wait until everything that was asked for is in memory."""
+        if self._noted:
+            self.start()
         check(lib.jam_foresight_wait(self._handle))

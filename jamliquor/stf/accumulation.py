@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from jamliquor.errors import AccumulationError, JamliquorError
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
+from jamliquor.pvm.host import ahead
 from jamliquor.pvm.host.context import Chain, Outcome
 from jamliquor.pvm.invocations import AccumulateInvocation, HostCallObserver, accumulate_service
 from jamliquor.state.accounts import Accounts
@@ -71,7 +72,7 @@ def accumulate(
     has: Callable[[bytes], bool] | None = None,
     trace: HostCallObserver | None = None,
     lap: Callable[[str], None] | None = None,
-    ahead: Callable[[Sequence[WorkReport]], None] | None = None,
+    coming: Callable[[Sequence[WorkReport]], None] | None = None,
 ) -> AccumulationResult:
     """Accumulate the reports that can be, as far as the block's gas goes.
 
@@ -83,7 +84,7 @@ def accumulate(
         has: whether there is one, if that is cheaper to say.
         trace: told of every host call.
         lap: told when a guest's start, its instructions and its host calls end.
-        ahead: told of the reports before any of them is accumulated, or None.
+        coming: told of the reports before any of them is accumulated, or None.
 
     Raises:
         AccumulationError: ``service_index_collision``, two services made the same new one.
@@ -93,8 +94,8 @@ def accumulate(
     immediate, queued = queue.partition(available, history)
     reports = queue.accumulatable(immediate, queued, ready_queue, phase)
     chain = Chain(staging, authorization_queues, privileges)
-    if ahead is not None:
-        ahead(reports)
+    if coming is not None:
+        coming(reports)
     block = _Block(
         params,
         AccumulateInvocation(params, engine, slot, entropy, trace, lap),
@@ -136,6 +137,7 @@ def foresee(
         get: a value of the state by its key, read where memory does not know it.
         foresight: of the same state.
     """
+    invocation = invocation._replace(calls=ahead.calls(foresight.note))
     gas, inputs = _work((), reports, chain.privileges.always_accumulate)
     known = Accounts(invocation.params, get)
     accounts = Accounts(invocation.params, foresight.get)

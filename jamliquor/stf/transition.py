@@ -239,7 +239,7 @@ def _accumulation(
 ) -> accumulation.AccumulationResult:
     component = step.prior.component
 
-    def ahead(reports: Sequence[WorkReport]) -> None:
+    def coming(reports: Sequence[WorkReport]) -> None:
         assert step.lookahead is not None, "asked for only then"
         step.lookahead.finish(step.prior.foresight, reports, _look(step, rotated))
 
@@ -259,7 +259,7 @@ def _accumulation(
         has=step.prior.trie.__contains__,
         trace=step.observe,
         lap=None if step.laps is None else step.laps.mark,
-        ahead=None if step.lookahead is None else ahead,
+        coming=None if step.lookahead is None else coming,
     )
 
 

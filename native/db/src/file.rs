@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::StorageBackend;
 
+use crate::pending::{Overlaps, Pending};
 use crate::recent::Recent;
 
 /// How a file is to misbehave, for trials; the default is not at all.
@@ -26,12 +27,8 @@ pub struct Trial {
     pub sync_delay: Duration,
 }
 
-/// What passed through a file.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    pub written: AtomicU64,
-    changes: AtomicU64,
-}
+/// Bytes that wait for a sync at most: what a move of the base by 8 blocks writes to a state of a million.
+const MOST_PENDING: usize = 16 << 20;
 
 /// Tells the kernel that reading around what is asked for would be for nothing: keys are hashes.
 fn expect_random_reads(file: &File) {
@@ -45,23 +42,29 @@ fn expect_random_reads(file: &File) {
     let _ = file;
 }
 
-/// A locked file of a database.
+/// A locked file of a database; a clone is the same file.
+#[derive(Clone, Debug)]
+pub struct WatchedFile(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct WatchedFile {
-    inner: FileBackend,
-    traffic: Arc<Traffic>,
+struct Inner {
+    backend: FileBackend,
     journal: Option<Mutex<File>>,
     recent: Mutex<Recent>,
+    pending: Mutex<Pending>,
     trial: Trial,
+    changes: AtomicU64,
+    written: AtomicU64,
+    /// Whether a write was lost that the database took for done.
+    failed: AtomicBool,
 }
 
 impl WatchedFile {
-    /// Opens or makes the file; its small pages are cached in `cache` bytes.
+    /// Opens or makes the file; its inner pages are cached in `cache` bytes.
     pub fn open(
         path: &Path,
         cache: usize,
         mut trial: Trial,
-        traffic: Arc<Traffic>,
     ) -> std::result::Result<WatchedFile, redb::DatabaseError> {
         let file = File::options()
             .read(true)
@@ -72,23 +75,51 @@ impl WatchedFile {
             .map_err(|error| redb::DatabaseError::Storage(redb::StorageError::Io(error)))?;
         expect_random_reads(&file);
         let journal = trial.journal.take().map(Mutex::new);
-        let inner = FileBackend::new(file)?;
-        Ok(WatchedFile {
-            inner,
-            traffic,
+        Ok(WatchedFile(Arc::new(Inner {
+            backend: FileBackend::new(file)?,
             journal,
             recent: Mutex::new(Recent::new(cache)),
+            pending: Mutex::new(Pending::default()),
             trial,
-        })
+            changes: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+        })))
     }
 
+    /// Bytes that were written so far.
+    pub fn written(&self) -> u64 {
+        self.0.written.load(Ordering::Relaxed)
+    }
+
+    /// Hands what waits for a sync to the system already. After an error the file refuses everything,
+    /// as what the database takes for written is not there.
+    pub fn flush(&self) -> Result<()> {
+        self.0.flush(&mut self.0.pending())
+    }
+}
+
+impl Inner {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flush(&self, pending: &mut Pending) -> Result<()> {
+        pending.take().each(|offset, bytes| {
+            self.change(b'W', offset, bytes)?;
+            self.written
+                .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            self.backend.write(offset, bytes)
+        })
+    }
+
     /// Refuses the change if the trial says so, else records it.
     fn change(&self, kind: u8, place: u64, data: &[u8]) -> Result<()> {
-        let number = self.traffic.changes.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.changes.fetch_add(1, Ordering::Relaxed) + 1;
         if self.trial.fail_at != 0 && number >= self.trial.fail_at {
             return Err(Error::other("input/output error (injected)"));
         }
@@ -108,60 +139,80 @@ impl WatchedFile {
         }
         Ok(())
     }
+
+    fn sync(&self) -> Result<()> {
+        self.flush(&mut self.pending())?;
+        self.change(b'S', 0, &[])?;
+        std::thread::sleep(self.trial.sync_delay);
+        self.backend.sync_data()
+    }
 }
 
 impl StorageBackend for WatchedFile {
     fn len(&self) -> Result<u64> {
-        self.inner.len()
+        self.0.backend.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        let known = self.recent().read(offset, out);
+        let file = &*self.0;
+        if file.failed.load(Ordering::SeqCst) {
+            return Err(Error::other("closed after an earlier failure"));
+        }
+        let known = file.recent().read(offset, out);
         let Err(missed) = known else {
             return Ok(());
         };
-        self.inner.read(offset, out)?;
-        self.recent().keep(offset, out, missed);
+        let mut pending = file.pending();
+        match pending.read(offset, out) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(Overlaps) => file.flush(&mut pending)?,
+        }
+        drop(pending);
+        file.backend.read(offset, out)?;
+        file.recent().keep(offset, out, missed);
         Ok(())
     }
 
     /// The database takes for granted that the file is never shorter than its header says, so the
     /// disk must learn of a growth before it gets the header, and of a shrinking after it.
     fn set_len(&self, len: u64) -> Result<()> {
-        let grows = len > self.inner.len()?;
+        let file = &*self.0;
+        file.flush(&mut file.pending())?;
+        let grows = len > file.backend.len()?;
         if !grows {
-            self.sync_data()?;
+            file.sync()?;
         }
-        self.change(b'L', len, &[])?;
-        self.recent().clear();
-        self.inner.set_len(len)?;
+        file.change(b'L', len, &[])?;
+        file.recent().clear();
+        file.backend.set_len(len)?;
         if grows {
-            self.sync_data()?;
+            file.sync()?;
         }
         Ok(())
     }
 
     fn sync_data(&self) -> Result<()> {
-        self.change(b'S', 0, &[])?;
-        std::thread::sleep(self.trial.sync_delay);
-        self.inner.sync_data()
+        self.0.sync()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
-        self.change(b'W', offset, data)?;
-        self.traffic
-            .written
-            .fetch_add(data.len() as u64, Ordering::Relaxed);
-        let written = self.inner.write(offset, data);
-        let mut recent = self.recent();
-        match &written {
-            Ok(()) => recent.write(offset, data),
-            Err(_) => recent.clear(),
+        let file = &*self.0;
+        file.recent().write(offset, data);
+        let mut pending = file.pending();
+        if pending.write(offset, data).is_err() {
+            file.flush(&mut pending)?;
+            // Nothing is left that it could overlap.
+            let _ = pending.write(offset, data);
         }
-        written
+        if pending.bytes() > MOST_PENDING {
+            file.flush(&mut pending)?;
+        }
+        Ok(())
     }
 
     fn close(&self) -> Result<()> {
-        self.inner.close()
+        self.0.flush(&mut self.0.pending())?;
+        self.0.backend.close()
     }
 }

@@ -8,11 +8,13 @@
 mod cache;
 mod file;
 mod mend;
+mod pending;
 mod pinned;
 mod recent;
 mod rows;
 mod source;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::ErrorKind;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -20,11 +22,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use jamliquor_trie::{verify, Advance, Base, Source, SourceError, Trie};
+use jamliquor_trie::{verify, Advance, Base, Place, Source, SourceError, Trie};
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use crate::cache::{Cache, Item, Name};
-use crate::file::{Traffic, WatchedFile};
+use crate::file::WatchedFile;
 use crate::rows::unseal;
 
 pub use crate::file::Trial;
@@ -177,7 +179,7 @@ struct Shared {
     base: RwLock<Base>,
     generation: AtomicU32,
     counts: Counts,
-    traffic: Arc<Traffic>,
+    file: WatchedFile,
 }
 
 impl fmt::Debug for Shared {
@@ -194,12 +196,12 @@ impl Db {
     /// Opens a database, or makes it. The cache of the base takes `cache` bytes, the cache of the
     /// file `file_cache`.
     pub fn open(path: &Path, cache: usize, file_cache: usize, trial: Trial) -> Result<Db, DbError> {
-        let traffic = Arc::new(Traffic::default());
-        let half = file_cache / 2;
-        let file = WatchedFile::open(path, half, trial, Arc::clone(&traffic))?;
+        // Inner pages are what pays.
+        let own = file_cache / 4;
+        let file = WatchedFile::open(path, file_cache - own, trial)?;
         let database = Database::builder()
-            .set_cache_size(half)
-            .create_with_backend(file)?;
+            .set_cache_size(own)
+            .create_with_backend(file.clone())?;
         let db = Db {
             shared: Arc::new(Shared {
                 database: RwLock::new(Some(database)),
@@ -208,7 +210,7 @@ impl Db {
                 base: RwLock::new(Base::default()),
                 generation: AtomicU32::new(0),
                 counts: Counts::default(),
-                traffic,
+                file,
             }),
         };
         // Where this row is damaged the other rows can still be read; asking for the base fails.
@@ -306,7 +308,7 @@ impl Db {
         base: Option<&Trie>,
         durable: bool,
     ) -> Result<(), DbError> {
-        let advance = match base {
+        let mut advance = match base {
             Some(trie) => {
                 let anchor = trie.to_anchor().map_err(unreadable)?;
                 let advance = Advance::between(&self.base()?, trie).map_err(unreadable)?;
@@ -328,10 +330,12 @@ impl Db {
             // Without it the first start after a crash reads the whole file.
             writing.set_quick_repair(durable);
             rows::write(&writing, writes)?;
-            if let Some((advance, anchor, _)) = &advance {
+            if let Some((advance, anchor, _)) = &mut advance {
                 rows::write_advance(&writing, advance, anchor)?;
             }
             writing.commit()?;
+            // What is read from now on must not depend on this process.
+            self.shared.file.flush().map_err(redb::StorageError::Io)?;
             Ok(())
         })?;
         self.shared.forget_view();
@@ -426,7 +430,7 @@ impl Db {
             cache,
             load(&counts.commits),
             load(&counts.synced),
-            load(&self.shared.traffic.written),
+            self.shared.file.written(),
             load(&counts.fetched),
         ]
     }
@@ -530,11 +534,12 @@ impl Shared {
     /// Brings the cache up to a move of the base.
     fn refresh(&self, advance: Advance) {
         let mut cache = self.cache();
-        for (place, page) in advance.pages {
-            match page {
-                Some(page) => cache.renew(Name::Page(place), Item::Page(Arc::new(page))),
-                None => cache.remove(&Name::Page(place)),
-            }
+        let kept: HashSet<Place> = advance.kept.iter().map(|(place, _)| *place).collect();
+        for place in advance.places.difference(&kept) {
+            cache.remove(&Name::Page(*place));
+        }
+        for (place, page) in advance.kept {
+            cache.renew(Name::Page(place), Item::Page(Arc::new(page)));
         }
         for (key, value) in advance.values {
             match value {

@@ -1,7 +1,7 @@
 //! Rows of tables: their encoding in a batch, their checksums, their way into a transaction.
 
 use blake2b_simd::Params;
-use jamliquor_trie::{Advance, Key, Leaf, Page};
+use jamliquor_trie::{Advance, Key, Leaf};
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use crate::{definition, DbError, ANCHOR, META, STATE, TABLES, VALUE_MARK};
@@ -115,32 +115,33 @@ pub fn value_key(key: &Key) -> Vec<u8> {
     [&key[..], &[VALUE_MARK]].concat()
 }
 
-/// Puts a move of the base, to the trie of this anchor, into a transaction.
+/// Puts a move of the base, to the trie of this anchor, into a transaction. Memory of what was put is
+/// freed at once: the transaction needs as much.
 pub fn write_advance(
     writing: &WriteTransaction,
-    advance: &Advance,
+    advance: &mut Advance,
     anchor: &[u8],
 ) -> Result<(), DbError> {
-    let pages = advance.pages.iter().map(|(place, page)| {
-        let bytes = page.as_ref().map(Page::bytes);
-        (place.to_bytes(), bytes)
-    });
-    let values = advance.values.iter().map(|(key, value)| {
-        let bytes = value.as_ref().map(Leaf::value);
-        (value_key(key), bytes)
-    });
-    let mut all: Vec<(Vec<u8>, Option<&[u8]>)> = pages.chain(values).collect();
-    all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut rows = writing.open_table(definition(STATE)?)?;
-    for (key, bytes) in all {
+    let mut put = |key: &[u8], bytes: Option<&[u8]>| -> Result<(), DbError> {
         match bytes {
-            Some(bytes) => {
-                rows.insert(&key[..], bytes)?;
-            }
-            None => {
-                rows.remove(&key[..])?;
-            }
+            Some(bytes) => rows.insert(key, bytes)?,
+            None => rows.remove(key)?,
+        };
+        Ok(())
+    };
+    for piece in advance.pieces.drain(..) {
+        let mut pages: Vec<_> = piece
+            .pages()
+            .map(|(place, bytes)| (place.to_bytes(), bytes))
+            .collect();
+        pages.sort_unstable();
+        for (key, bytes) in pages {
+            put(&key, bytes)?;
         }
+    }
+    for (key, value) in &advance.values {
+        put(&value_key(key), value.as_ref().map(Leaf::value))?;
     }
     let mut meta = writing.open_table(definition(META)?)?;
     meta.insert(ANCHOR, &seal(META, ANCHOR, anchor)[..])?;

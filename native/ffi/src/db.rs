@@ -55,12 +55,18 @@ unsafe fn path_of(path: *const u8, len: usize) -> Result<Option<PathBuf>, Failur
     Ok((!text.is_empty()).then(|| PathBuf::from(text)))
 }
 
-/// Keeps threads that read for a moment from each having memory set aside for them.
+/// Large pieces of memory are had from the system one by one, and go back to it at once.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE: i32 = 256 << 10;
+
+/// Keeps threads that read for a moment from each having memory set aside for them, and what a move of
+/// the base needs for a moment from staying.
 fn spare_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: sets a number of the allocator, which it reads when a thread first asks for memory.
+    // SAFETY: sets numbers of the allocator, which it reads when memory is asked for.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 2);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
 }
 

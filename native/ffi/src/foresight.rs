@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use jamliquor_trie::{Foresight, Peek};
+use jamliquor_trie::{Foresight, Peek, KEY_BYTES};
 
 use crate::status::{bytes, bytes_mut, free, guard, Failure, JAM_OK};
 use crate::trie::{borrow, deliver, whole_key, JamTrie};
@@ -97,19 +97,27 @@ pub unsafe extern "C" fn jam_foresight_get(
     })
 }
 
-/// Begins to read what memory lacked so far, and comes back at once.
+/// Begins to read what memory lacked so far, and what it lacks of more keys, one after the other in
+/// `keys`; comes back at once.
 ///
 /// # Safety
-/// `foresight` must be a live handle.
+/// `foresight` must be a live handle, `keys` readable for `keys_len` bytes.
 #[no_mangle]
-pub unsafe extern "C" fn jam_foresight_start(foresight: *const JamForesight) -> i32 {
+pub unsafe extern "C" fn jam_foresight_start(
+    foresight: *const JamForesight,
+    keys: *const u8,
+    keys_len: usize,
+) -> i32 {
     guard(|| {
         // SAFETY: passed on from this function's own contract.
-        let foresight = unsafe { borrow_foresight(foresight)? };
+        let (foresight, keys) = unsafe { (borrow_foresight(foresight)?, bytes(keys, keys_len)?) };
+        let (keys, []) = keys.as_chunks::<KEY_BYTES>() else {
+            return Err(Failure::argument("keys of another length"));
+        };
         foresight
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .start();
+            .start(keys);
         Ok(JAM_OK)
     })
 }

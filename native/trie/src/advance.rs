@@ -1,6 +1,7 @@
 //! What a source must write to become the home of a younger trie.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::node::{bit, shared_bits, Edge, Key, Leaf, Node, KEY_BYTES};
@@ -12,10 +13,42 @@ use crate::trie::Trie;
 /// Pages and values that change when the base moves to another trie.
 #[derive(Debug, Default)]
 pub struct Advance {
-    /// New pages; `None` where there is none any more.
-    pub pages: BTreeMap<Place, Option<Page>>,
+    /// The pages that change.
+    pub places: HashSet<Place>,
+    /// What they are by now, in pieces that can be written, and dropped, one after the other.
+    pub pieces: Vec<Piece>,
     /// New values that stand in no page; `None` where there is none any more.
     pub values: BTreeMap<Key, Option<Leaf>>,
+    /// New pages that the source keeps in memory: those that lead on to pages, and those that it had
+    /// there as they were.
+    pub kept: Vec<(Place, Page)>,
+}
+
+/// Pages that lie near each other.
+#[derive(Debug, Default)]
+pub struct Piece {
+    /// Where the bytes of each page lie in `bytes`; `None` where there is no page any more.
+    pages: Vec<(Place, Option<Range<usize>>)>,
+    bytes: Vec<u8>,
+}
+
+impl Piece {
+    /// The pages with their bytes; `None` where there is no page any more.
+    pub fn pages(&self) -> impl Iterator<Item = (&Place, Option<&[u8]>)> {
+        self.pages.iter().map(|(place, range)| {
+            let bytes = range.clone().map(|range| &self.bytes[range]);
+            (place, bytes)
+        })
+    }
+
+    fn add(&mut self, place: Place, page: Option<&Page>) {
+        let range = page.map(|page| {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(page.bytes());
+            start..self.bytes.len()
+        });
+        self.pages.push((place, range));
+    }
 }
 
 impl Advance {
@@ -40,6 +73,9 @@ impl Advance {
 /// Keys whose pages are read, compared and written together.
 const STRETCH: usize = 128;
 
+/// What the pages of a stretch take in a large state, about.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// An advance in the making.
 struct Making<'a> {
     old: &'a Trie,
@@ -56,16 +92,18 @@ struct Making<'a> {
 impl Making<'_> {
     /// Builds the pages that lead to some changed keys.
     fn add(&mut self, keys: Vec<Key>) -> Result<(), SourceError> {
-        let (old, new) = (self.old, self.new);
+        let mut piece = Piece::default();
+        piece.bytes.reserve(PIECE_BYTES);
         for key in &keys {
-            for trie in [old, new] {
+            for trie in [self.old, self.new] {
                 for place in trie.places_towards(key)? {
-                    if !self.advance.pages.contains_key(&place) {
-                        self.build(place, key)?;
+                    if self.advance.places.insert(place) {
+                        self.build(place, key, &mut piece)?;
                     }
                 }
             }
         }
+        self.advance.pieces.push(piece);
         if let Some(last) = keys.last() {
             self.read_ahead(last);
         }
@@ -73,7 +111,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    fn build(&mut self, place: Place, key: &Key) -> Result<(), SourceError> {
+    fn build(&mut self, place: Place, key: &Key, piece: &mut Piece) -> Result<(), SourceError> {
         let before = self.old.top_of(&place, key)?;
         if let Some(top) = before.and_then(|edge| edge.stored()) {
             self.before.extend(self.old.reader().locate(&top)?.0.rows());
@@ -83,7 +121,15 @@ impl Making<'_> {
             None => None,
         };
         self.after.extend(page.iter().flat_map(Page::rows));
-        self.advance.pages.insert(place, page);
+        let known = self
+            .new
+            .reader()
+            .0
+            .and_then(|source| source.cached_page(&place));
+        let kept = known.is_some() || page.as_ref().is_some_and(Page::is_inner);
+        piece.add(place, page.as_ref());
+        let page = page.filter(|_| kept).map(|page| (place, page));
+        self.advance.kept.extend(page);
         Ok(())
     }
 

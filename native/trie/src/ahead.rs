@@ -85,17 +85,25 @@ impl Trie {
         if !self.is_cold() {
             return;
         }
-        let missing: Vec<Key> = keys.iter().filter(|key| self.lacks(key)).copied().collect();
+        let missing = self.lacking(keys.to_vec());
         if missing.len() > FEW {
             self.read_all(missing);
         }
+    }
+
+    /// The keys among these of which memory does not know everything.
+    fn lacking(&self, mut keys: Vec<Key>) -> Vec<Key> {
+        let resident = self.reader().0.map(Resident);
+        let reader = Reader(resident.as_ref().map(|source| source as &dyn Source));
+        keys.retain(|key| self.find_by(reader, key).is_err());
+        keys
     }
 
     /// Looks up many keys for the sake of the source's cache.
     fn read_all(&self, mut keys: Vec<Key>) {
         // Neighbours share pages, so each thread takes a stretch of keys.
         keys.sort_unstable();
-        let share = keys.len().div_ceil(THREADS).max(1);
+        let share = keys.len().div_ceil(THREADS);
         thread::scope(|scope| {
             for stretch in keys.chunks(share) {
                 let read = move || {
@@ -115,12 +123,6 @@ impl Trie {
             let _ = self.reader().leaf(&stored);
         }
     }
-
-    fn lacks(&self, key: &Key) -> bool {
-        let resident = self.reader().0.map(Resident);
-        let reader = Reader(resident.as_ref().map(|source| source as &dyn Source));
-        self.find_by(reader, key).is_err()
-    }
 }
 
 fn builder() -> thread::Builder {
@@ -132,8 +134,8 @@ fn builder() -> thread::Builder {
 pub struct Foresight {
     trie: Trie,
     asked: HashSet<Key>,
-    /// The thread that leads the others.
-    reader: Option<JoinHandle<()>>,
+    /// The thread that leads the others; it tells how many keys memory lacked.
+    reader: Option<JoinHandle<usize>>,
 }
 
 impl Foresight {
@@ -155,28 +157,34 @@ impl Foresight {
         known
     }
 
-    /// Begins to read what memory lacked so far, and comes back at once.
-    pub fn start(&mut self) {
-        if self.reader.is_none() && !self.asked.is_empty() {
-            let (trie, keys) = (self.trie.clone(), self.keys());
-            self.reader = builder().spawn(move || trie.read_all(keys)).ok();
+    /// Begins to read what memory lacked so far, and lacks of some more keys; comes back at once.
+    pub fn start(&mut self, more: &[Key]) {
+        self.asked.extend(more);
+        if self.reader.is_none() {
+            let (trie, keys) = (self.trie.clone(), self.asked.drain().collect());
+            // Without a thread nothing is read ahead.
+            self.reader = builder().spawn(move || read_lacking(&trie, keys)).ok();
         }
     }
 
     /// Waits until all that memory lacked has been read.
     pub fn wait(&mut self) {
-        match self.reader.take() {
-            // A thread that died has read nothing; the lookup that matters will.
-            Some(reader) => drop(reader.join()),
-            None => self.trie.read_all(self.keys()),
-        }
+        // A thread that died has read nothing; the lookup that matters will.
+        let before = self.reader.take().map(JoinHandle::join);
+        let mut read = before.and_then(Result::ok).unwrap_or_default();
+        read += read_lacking(&self.trie, self.asked.drain().collect());
         if let Some(source) = self.trie.reader().0 {
-            source.count_fetched(self.asked.len());
+            source.count_fetched(read);
         }
-        self.asked.clear();
     }
+}
 
-    fn keys(&self) -> Vec<Key> {
-        self.asked.iter().copied().collect()
+/// Reads what memory lacks of some keys; tells how many these are.
+fn read_lacking(trie: &Trie, keys: Vec<Key>) -> usize {
+    let keys = trie.lacking(keys);
+    let count = keys.len();
+    if count > 0 {
+        trie.read_all(keys);
     }
+    count
 }

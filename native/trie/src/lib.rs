@@ -34,7 +34,7 @@ mod trie;
 mod verify;
 mod walk;
 
-pub use advance::Advance;
+pub use advance::{Advance, Piece};
 pub use ahead::{Foresight, Peek};
 pub use batch::{append_entry, decode_changes, BatchError, REMOVED};
 pub use hash::{blake2b, Hash, ZERO_HASH};

@@ -134,15 +134,19 @@ impl Shelf {
         let anchor = new.to_anchor().unwrap();
         *self.base.lock().unwrap() = Base::from_anchor(&anchor).unwrap();
         let mut pages = self.pages.lock().unwrap();
-        for (place, page) in advance.pages {
-            assert_eq!(Place::from_bytes(&place.to_bytes()), Some(place));
-            match page {
-                Some(page) => {
-                    let read = Page::from_bytes(page.bytes(), &place).unwrap();
-                    assert_eq!(read.hash(), page.hash());
-                    pages.insert(place, page.bytes().to_vec())
-                }
-                None => pages.remove(&place),
+        for (place, page) in &advance.kept {
+            let read = Page::from_bytes(page.bytes(), place).unwrap();
+            assert_eq!(read.hash(), page.hash());
+        }
+        let changed = advance.pieces.iter().flat_map(Piece::pages);
+        for (place, bytes) in changed {
+            assert!(advance.places.contains(place));
+            assert_eq!(Place::from_bytes(&place.to_bytes()), Some(*place));
+            let kept = advance.kept.iter().find(|(kept, _)| kept == place);
+            assert!(kept.is_none_or(|(_, page)| Some(page.bytes()) == bytes));
+            match bytes {
+                Some(bytes) => pages.insert(*place, bytes.to_vec()),
+                None => pages.remove(place),
             };
         }
         let mut values = self.values.lock().unwrap();

@@ -278,14 +278,10 @@ impl Work<'_> {
     /// all keys agree before `top`. Of `edge` only the node counts, its hash may stand at another
     /// depth.
     fn update(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
-        if let Some(stored) = edge.stored() {
-            let (page, index) = self.reader.locate(&stored)?;
-            return self.update_stored(&page, index, top, updates);
-        }
-        let Node::Branch(branch) = &edge.node else {
+        if !edge.node.is_branch() {
             return Ok(self.build(&self.beside(edge, updates), top));
-        };
-        let own = usize::from(branch.bit);
+        }
+        let own = edge.node.bit();
         let from = match own == top {
             true => top,
             false => parting_bit(&edge.node.first_key(), own, updates),
@@ -294,11 +290,20 @@ impl Work<'_> {
         if from < own {
             return self.part(edge, from, top, left, right);
         }
-        let sides = [
-            self.updated(&branch.edges[0], from + 1, left)?,
-            self.updated(&branch.edges[1], from + 1, right)?,
-        ];
-        Ok(Edge::join(sides, from, top, self.birth))
+        let sides = match edge.stored() {
+            Some(stored) => {
+                let (page, index) = self.reader.locate(&stored)?;
+                self.sides_stored(&page, index, left, right)?
+            }
+            None => {
+                let branch = edge.branch(self.reader)?.expect("checked above");
+                [
+                    self.updated(&branch.edges[0], own + 1, left)?,
+                    self.updated(&branch.edges[1], own + 1, right)?,
+                ]
+            }
+        };
+        Ok(Edge::join(sides, own, top, self.birth))
     }
 
     /// The same below a branch of a page, which is not looked for again at each of its branches.
@@ -318,26 +323,29 @@ impl Work<'_> {
         if from < own {
             return self.part(&page.edge(index, own), from, top, left, right);
         }
+        let sides = self.sides_stored(page, index, left, right)?;
+        Ok(Edge::join(sides, own, top, self.birth))
+    }
+
+    /// Both sides of a branch of a page with the updates that fall on them.
+    fn sides_stored(
+        &self,
+        page: &Page,
+        index: usize,
+        left: &[Update<'_>],
+        right: &[Update<'_>],
+    ) -> Result<[Option<Edge>; 2], SourceError> {
+        let top = page.bit(index) + 1;
         let side = |side: usize, updates: &[Update<'_>]| match (page.side(index, side), updates) {
-            (Ok(child), []) => Ok(Some(page.edge(child, own + 1))),
-            (Ok(child), _) => self.update_stored(page, child, own + 1, updates),
+            (Ok(child), []) => Ok(Some(page.edge(child, top))),
+            (Ok(child), _) => self.update_stored(page, child, top, updates),
             (Err(record), _) if !record.is_link() && has(updates, &record.first_key()) => {
-                Ok(self.build(&self.puts(updates), own + 1))
+                Ok(self.build(&self.puts(updates), top))
             }
-            (Err(record), _) => {
-                let edge = record.reference(own + 1);
-                match updates {
-                    [] => Ok(Some(edge)),
-                    _ => self.update(&edge, own + 1, updates),
-                }
-            }
+            (Err(record), []) => Ok(Some(record.reference(top))),
+            (Err(record), _) => self.update(&record.reference(top), top, updates),
         };
-        Ok(Edge::join(
-            [side(0, left)?, side(1, right)?],
-            own,
-            top,
-            self.birth,
-        ))
+        Ok([side(0, left)?, side(1, right)?])
     }
 
     /// A branch with updates that part from all its keys at an earlier bit.

@@ -36,6 +36,8 @@ def test_what_was_asked_for_is_in_memory_afterwards(tmp_path: Path) -> None:
     assert {key: state.get(key) for key in KEYS} == dict.fromkeys(KEYS) | dict(ENTRIES)
     assert store.counters.value_misses == before.value_misses
     again = Foresight(state.trie)
+    again.note(KEYS[0])
+    again.wait()
     assert {key: again.get(key) for key in KEYS} == dict.fromkeys(KEYS) | dict(ENTRIES)
     store.close()
 

@@ -11,6 +11,8 @@ use crate::budget::HostFailure;
 const SPACE: usize = 1 << 32;
 /// Page states that share a host page of the smallest size; touching one commits them all.
 const CHUNK: u32 = 4096;
+/// Up to so many chunks are overwritten when the states are cleared, not given back to the host.
+const FEW_CHUNKS: usize = 8;
 /// Host page tables and bookkeeping of a small program.
 const BASE_OVERHEAD: usize = 32 * 1024;
 
@@ -185,11 +187,28 @@ unsafe impl Store for FlatStore {
             .discard(frame as usize * Self::frame_len(), Self::frame_len());
     }
 
+    fn wipe(&mut self, frame: u32) {
+        self.frame(frame).fill(0);
+    }
+
     fn clear_states(&mut self) {
-        if self.touched != [0; 4] {
+        let chunks = (0..PAGES / CHUNK).filter(|chunk| {
+            let word = self.touched[(chunk / 64) as usize];
+            word & 1 << (chunk % 64) != 0
+        });
+        if chunks.clone().count() > FEW_CHUNKS {
             self.states.discard(0, PAGES as usize);
-            self.touched = [0; 4];
+        } else {
+            for chunk in chunks {
+                // SAFETY: the table has `PAGES` octets, chunks divide it, and `&mut self` excludes other
+                // users.
+                unsafe {
+                    let start = self.states.base.as_ptr().add((chunk * CHUNK) as usize);
+                    start.write_bytes(0, CHUNK as usize);
+                }
+            }
         }
+        self.touched = [0; 4];
     }
 
     fn overhead(&self) -> usize {

@@ -86,11 +86,19 @@ pub unsafe trait Store: Sized {
     fn frame(&mut self, frame: u32) -> &mut [u8];
     /// Gives a frame's memory back to the host.
     fn release(&mut self, frame: u32);
+    /// Makes a frame's octets zero; its memory may stay with the process.
+    fn wipe(&mut self, frame: u32) {
+        self.release(frame);
+    }
     /// Makes every page inaccessible; all frames have been released.
     fn clear_states(&mut self);
     /// Bytes of host memory used beside the frames, about.
     fn overhead(&self) -> usize;
 }
+
+/// Frames of up to so many octets are overwritten when a memory is cleared, not given back: asking the
+/// host for them again takes longer, and most services need few.
+const KEPT_BYTES: usize = 64 * 1024;
 
 /// A guest memory over some store.
 pub struct Memory<S: Store> {
@@ -123,8 +131,11 @@ impl<S: Store> Memory<S> {
 
     /// Forgets everything: no page is accessible or resident, the heap is empty.
     pub fn clear(&mut self) {
-        for frame in self.resident.drain(..) {
-            self.store.release(frame);
+        for (index, frame) in self.resident.drain(..).enumerate() {
+            match (index + 1) * S::frame_len() <= KEPT_BYTES {
+                true => self.store.wipe(frame),
+                false => self.store.release(frame),
+            }
             self.budget.release(S::frame_len());
         }
         for (_, slot) in self.spilled.drain() {
