@@ -229,7 +229,7 @@ def test_places_without_a_socket(tmp_path: Path) -> None:
         told: list[str] = []
         control = Control()
         control.listen(folder, told.append)
-        assert len(told) == 1 and "inspect and prune cannot be used" in told[0]
+        assert len(told) == 1 and "snapshot create cannot be used" in told[0]
         control.poll()
         control.wait(0.0)
         control.close()
