@@ -42,7 +42,12 @@ def command() -> None:
 @command.command("create", epilog=EXIT_CODES)
 @directory_argument
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
-@click.option("--at", "wanted", metavar="HASH", help="Block whose state. Default: the final one.")
+@click.option(
+    "--at",
+    "wanted",
+    metavar="HASH",
+    help="Block whose state. Default: the final one, or what a running node has on disk.",
+)
 @json_option
 @_quiet_option
 @debug_option
@@ -62,7 +67,7 @@ def create_command(
     Ctrl-C or a loss of power interrupts is kept in FILE.part, and the same command goes on from there.
 
     A node that runs on DIR writes it beside imports: the state on disk, some blocks behind the final
-    one, and no other. Ctrl-C stops it too; after a second one, or a hang-up, the node finishes it.
+    one, and no other. Ctrl-C stops that too; if this command is killed, the node finishes FILE.
     """
     from jamliquor.cli.import_ import Stop, signals  # noqa: PLC0415
     from jamliquor.errors import StoreInUse  # noqa: PLC0415

@@ -219,6 +219,8 @@ def test_a_write_that_fails_is_the_nodes_concern(
         asking.served_by(control)
     asking.join()
     assert "no room" in str(asking.result)
+    # A snapshot is not: its trouble is told to who asked.
+    assert "no room" in str(Asking(tmp_path, "snapshot").served_by(control))
 
 
 def test_places_without_a_socket(tmp_path: Path) -> None:
