@@ -1,4 +1,4 @@
-"""``inspect`` and ``prune`` beside a running node, as a person uses them."""
+"""Commands beside a running node, as a person uses them."""
 
 from __future__ import annotations
 
@@ -376,6 +376,8 @@ def test_an_author_answers(tmp_path: Path) -> None:
         ran = run("inspect", "head", db)
         assert ran.code == 0 and ran.err == NOTE and "dev" in ran.out
         assert "finalised" in run("prune", db, "--json").out
+        ran = run("snapshot", "create", db, tmp_path / "s.jamsnap", "--json")
+        assert ran.code == 0 and run("snapshot", "verify", tmp_path / "s.jamsnap").code == 0
     finally:
         author.send_signal(signal.SIGTERM)
     assert author.wait(timeout=60) in (0, 130) and not (db / "control").exists()
