@@ -38,12 +38,12 @@ def maker() -> Maker:
 
 @pytest.fixture(scope="module")
 def main(maker: Maker) -> list[Made]:
-    return maker.line(maker.root, range(1, 61))
+    return maker.line(maker.root, range(1, 81))
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory, maker: Maker, main: list[Made]) -> Path:
-    return write_archive(tmp_path_factory.mktemp("archive") / "chain.jam", maker, main)
+    return write_archive(tmp_path_factory.mktemp("archive") / "chain.jam", maker, main[:60])
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,8 @@ def start(db: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
     def begin(*, held: bool = False) -> Service:
         command = holding(tmp_path / "gate") if held else COMMAND
-        running.append(Service(db, tmp_path / "blocks", command=command))
+        options = ("--finality", "depth:8")
+        running.append(Service(db, tmp_path / "blocks", *options, command=command))
         return running[-1]
 
     (tmp_path / "blocks").mkdir()
@@ -195,6 +196,30 @@ def test_two_ask_at_once(db: Path, start: Callable[..., Service], tmp_path: Path
     service.stop()
 
 
+def test_blocks_that_come_meanwhile(
+    db: Path, start: Callable[..., Service], tmp_path: Path, maker: Maker, main: list[Made]
+) -> None:
+    """The file is of the state on disk as it was at the beginning."""
+    service = start(held=True)
+    file, before = tmp_path / "s.jamsnap", base(db)
+    creating = Creating(db, file, "--json")
+    until(lambda: written(db, file) > 0)
+    for made in main[60:]:
+        (tmp_path / "blocks" / "new").write_bytes(made.encoded)
+        (tmp_path / "blocks" / "new").rename(tmp_path / "blocks" / f"{made.slot}.block")
+    until(lambda: base(db)["slot"] > before["slot"] + 10)
+    (tmp_path / "gate").touch()
+    ran = creating.end()
+    assert ran.code == 0 and json.loads(ran.out)["block"] == before["hash"]
+    assert run("snapshot", "verify", file, "--root", before["state_root"]).code == 0
+    service.stop()
+    with_less = tmp_path / "with-less"
+    archive = write_archive(tmp_path / "less.jam", maker, main[: before["slot"]])
+    assert run("import", archive, "--db", with_less).code == 0
+    offline(with_less, before["hash"], tmp_path / "expected")
+    assert file.read_bytes() == (tmp_path / "expected").read_bytes()
+
+
 def test_ctrl_c_stops_it_and_it_is_gone_on_with(
     db: Path, start: Callable[..., Service], tmp_path: Path
 ) -> None:
@@ -278,7 +303,7 @@ def test_who_waits_for_an_import_that_then_ends(
 ) -> None:
     db, gate, file = tmp_path / "db", tmp_path / "gate", tmp_path / "s.jamsnap"
     octets = archive.read_bytes()
-    some = len(octets) - sum(len(made.encoded) + 9 for made in main[30:])
+    some = len(octets) - sum(len(made.encoded) + 9 for made in main[30:60])
     process = subprocess.Popen(
         [*holding(gate), "import", "-", "--db", str(db), "--finality", "depth:8", "--json"],
         stdin=subprocess.PIPE,
