@@ -105,7 +105,7 @@ class DatabaseSession:
             if self._job.follow is not None and not self._stop.requested:
                 self._follow(self._job.follow)
             else:
-                self._node.finish_snapshot(lambda: self._stop.requested)
+                self._node.finish_snapshot(lambda: self._stop.requested, self._attend)
             reason = "stopped" if self._stop.requested else "done"
         finally:
             self._control.close()
@@ -297,11 +297,15 @@ class DatabaseSession:
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self._stop.requested:
-            self._control.wait(min(left, 0.1))
             try:
-                self._control.poll()
+                self._attend(min(left, 0.1))
             except StoreFull:
                 self._make_way()
+
+    def _attend(self, seconds: float) -> None:
+        """Wait for questions, so long at most, and answer one."""
+        self._control.wait(seconds)
+        self._control.poll()
 
 
 def import_into(

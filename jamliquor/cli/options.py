@@ -192,6 +192,12 @@ def snapshot_options(condition: str) -> Callable[[_Function], _Function]:
 
 
 def demand_snapshots(chosen: dict[str, Any]) -> None:
-    """Refuse to keep snapshots of which none is taken."""
-    if chosen["keep_snapshots"] is not None and chosen["snapshot_every"] is None:
+    """Refuse to keep snapshots of which none is taken, or to take some that cannot repair anything."""
+    every, keep_blocks = chosen["snapshot_every"], chosen.get("keep_blocks")
+    if chosen["keep_snapshots"] is not None and every is None:
         raise click.UsageError("--keep-snapshots needs --snapshot-every BLOCKS")
+    if every is not None and keep_blocks is not None and every >= keep_blocks:
+        raise click.UsageError(
+            f"--snapshot-every {every} must be less than --keep-blocks {keep_blocks}: "
+            "a repair needs the blocks since the snapshot"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ from jamliquor.cli.options import debug_option, digest_of, directory_argument, j
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jamliquor.cli.session import StopRequest
+    from jamliquor.conformance.bad_input import BadInput
     from jamliquor.node.directory import Directory
     from jamliquor.store.snapshot import Contents
+    from jamliquor.store.snapshot_writer import Written
 
 _file_argument = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 _quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
@@ -38,7 +42,12 @@ def command() -> None:
 @command.command("create", epilog=EXIT_CODES)
 @directory_argument
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
-@click.option("--at", "wanted", metavar="HASH", help="Block whose state. Default: the final one.")
+@click.option(
+    "--at",
+    "wanted",
+    metavar="HASH",
+    help="Block whose state. Default: the final one, or what a running node has on disk.",
+)
 @json_option
 @_quiet_option
 @debug_option
@@ -51,46 +60,41 @@ def create_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Write the state after a block of the directory DIR to FILE. The node must not run.
+    """Write the state after a block of the directory DIR to FILE.
 
     By default FILE lies in DIR/snapshots, named after chain, slot and block: the node repairs its
     state from the newest snapshot there, and removes none but its own (import --snapshot-every). What
     Ctrl-C or a loss of power interrupts is kept in FILE.part, and the same command goes on from there.
+
+    A node that runs on DIR writes it beside imports: the state on disk, some blocks behind the final
+    one, and no other. Ctrl-C stops that too; if this command is killed, the node finishes FILE.
     """
     from jamliquor.cli.import_ import Stop, signals  # noqa: PLC0415
-    from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
+    from jamliquor.errors import StoreInUse  # noqa: PLC0415
     from jamliquor.node.directory import Directory  # noqa: PLC0415
-    from jamliquor.store.directory import SNAPSHOT_FOLDER  # noqa: PLC0415
-    from jamliquor.store.snapshot_writer import begun, write_snapshot  # noqa: PLC0415
 
+    chosen = None if wanted is None else digest_of(wanted, "--at")
     stop = Stop()
     started = time.monotonic()
-    with Directory(folder, repair=False) as directory, signals(stop):
-        chosen = None if wanted is None else digest_of(wanted, "--at")
-        if chosen is None and file is not None:
-            earlier = begun(file)
-            if earlier is not None and directory.store.state(earlier.record.hash) is not None:
-                chosen = earlier.record.hash
-        chosen = chosen or directory.store.finalised or b""
-        path = file or _place(directory, folder / SNAPSHOT_FOLDER, chosen)
-        if path.exists():
-            raise BadInput("exists already", path, advice="remove it, or name another file")
-        written = write_snapshot(
-            path,
-            directory.store,
-            chosen,
-            directory.params,
-            directory.genesis,
-            stop=lambda: stop.requested,
-            progress=_progress("written", quiet=quiet or as_json),
-        )
-        if written.finished:
-            _tell_log(directory, path, chosen, written.entries, written.octets)
+    progress = _progress("written", quiet=quiet or as_json)
+    again = "run it again to go on"
+    with signals(stop):
+        try:
+            directory = Directory(folder, repair=False)
+        except StoreInUse:
+            from jamliquor.cli.snapshot_running import have_written  # noqa: PLC0415
+
+            made = have_written(folder, file, chosen, stop, progress, quiet=quiet or as_json)
+            again = "it can be gone on with until the state on disk moves on"
+        else:
+            with directory:
+                made = _write(directory, file, chosen, stop, progress)
+    path, block, written = made
     seconds = time.monotonic() - started
-    record = {"file": str(path), "block": "0x" + chosen.hex(), **written._asdict()}
+    record = {"file": str(path), "block": "0x" + block.hex(), **written._asdict()}
     _report(record, seconds, written.entries - written.resumed, as_json=as_json, quiet=quiet)
     if not written.finished:
-        click.echo(f"stopped after {written.entries} entries; run it again to go on", err=True)
+        click.echo(f"stopped after {written.entries} entries; {again}", err=True)
         from jamliquor.cli.exits import ExitCode  # noqa: PLC0415
 
         ctx.exit(ExitCode.INTERRUPTED)
@@ -116,7 +120,8 @@ def verify_command(file: Path, root: str | None, as_json: bool, quiet: bool) -> 
             done += count
             tell(done, reader.contents.entries)
         reader.verify()
-    record = _shown(file, reader.contents)
+        # Not by name: a node may have removed it meanwhile.
+        record = _shown(file, reader.contents, os.fstat(handle.fileno()).st_size)
     _report(record, time.monotonic() - started, done, as_json=as_json, quiet=quiet)
 
 
@@ -142,7 +147,7 @@ def restore_command(
         state_root=None if root is None else digest_of(root, "--root"),
         progress=_progress("restored", quiet=quiet or as_json),
     )
-    record = {"db": str(folder), **_shown(file, contents)}
+    record = {"db": str(folder), **_shown(file, contents, file.stat().st_size)}
     seconds = time.monotonic() - started
     _report(record, seconds, contents.entries, as_json=as_json, quiet=quiet)
 
@@ -167,9 +172,14 @@ def list_command(folder: Path, as_json: bool) -> None:
         if file.suffix != SUFFIX and not file.name.endswith(SUFFIX + PART_SUFFIX):
             continue
         try:
-            rows.append({**_shown(file, contents_of(file)), "problem": None})
+            octets = file.stat().st_size
+            rows.append({**_shown(file, contents_of(file), octets), "problem": None})
         except BadInput as error:
-            rows.append({"file": str(file), "octets": file.stat().st_size, "problem": error.reason})
+            if file.exists():
+                rows.append({"file": str(file), "octets": octets, "problem": error.reason})
+        except FileNotFoundError:
+            # A node removes snapshots, and renames unfinished ones.
+            continue
     if as_json:
         import json  # noqa: PLC0415
 
@@ -183,14 +193,56 @@ def list_command(folder: Path, as_json: bool) -> None:
         click.echo(f"{Path(row['file']).name}  {row['octets'] / 1e6:.1f} MB  {text}")
 
 
-def _place(directory: Directory, folder: Path, block_hash: bytes) -> Path:
+def _write(
+    directory: Directory,
+    file: Path | None,
+    wanted: bytes | None,
+    stop: StopRequest,
+    progress: Callable[[int, int], None],
+) -> tuple[Path, bytes, Written]:
+    """Write the snapshot here; its place, its block, and what came of it."""
+    from jamliquor.store.snapshot_writer import begun, write_snapshot  # noqa: PLC0415
+
+    store = directory.store
+    if wanted is None and file is not None:
+        earlier = begun(file)
+        if earlier is not None and store.state(earlier.record.hash) is not None:
+            wanted = earlier.record.hash
+    block = wanted or store.finalised or b""
+    path = file or _place(directory, block)
+    if path.exists():
+        raise exists_already(path)
+    written = write_snapshot(
+        path,
+        store,
+        block,
+        directory.params,
+        directory.genesis,
+        stop=lambda: stop.requested,
+        progress=progress,
+    )
+    if written.finished:
+        _tell_log(directory, path, block, written.entries, written.octets)
+    return path, block, written
+
+
+def exists_already(path: Path) -> BadInput:
+    """The error for a place where something lies already."""
+    from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
+
+    return BadInput("exists already", path, advice="remove it, or name another file")
+
+
+def _place(directory: Directory, block_hash: bytes) -> Path:
     from jamliquor.errors import StoreError  # noqa: PLC0415
+    from jamliquor.store.directory import SNAPSHOT_FOLDER  # noqa: PLC0415
     from jamliquor.store.mending import SUFFIX  # noqa: PLC0415
     from jamliquor.store.snapshot_writer import usual_name  # noqa: PLC0415
 
     record = directory.store.record(block_hash)
     if record is None:
         raise StoreError(f"block 0x{block_hash.hex()} is not known")
+    folder = directory.folder / SNAPSHOT_FOLDER
     folder.mkdir(exist_ok=True)
     return folder / (usual_name(directory.params, record) + SUFFIX)
 
@@ -205,16 +257,16 @@ def _tell_log(directory: Directory, path: Path, block: bytes, entries: int, octe
     slot = 0 if record is None else record.slot
     log = EventLog(directory.folder / EVENTS)
     try:
-        log.append(SnapshotTaken(block, slot, entries, octets, str(path).encode()))
+        log.append(SnapshotTaken(block, slot, entries, octets, os.fsencode(path)))
     finally:
         log.close()
 
 
-def _shown(file: Path, contents: Contents) -> dict[str, Any]:
+def _shown(file: Path, contents: Contents, octets: int) -> dict[str, Any]:
     record = contents.record
     return {
         "file": str(file),
-        "octets": file.stat().st_size,
+        "octets": octets,
         "chain": contents.params.name,
         "genesis": "0x" + contents.genesis.hex(),
         "block": "0x" + record.hash.hex(),

@@ -111,7 +111,7 @@ class Control:
             self._listener = listen(self._path)
             self._identity = self._path.stat().st_ino
         except (OSError, StoreError) as error:
-            tell(f"{error}; inspect and prune cannot be used while this runs")
+            tell(f"{error}; inspect, prune and snapshot create cannot be used while this runs")
             return
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ)

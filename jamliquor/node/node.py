@@ -285,14 +285,31 @@ class Node:
             What tells how far it is. The node goes on with it in :meth:`receive` and :meth:`tick`.
 
         Raises:
-            StoreError: one is being written, the place is taken, or the state cannot be read.
+            PlaceTaken: something lies there already.
+            StoreError: one is being written, or the state cannot be read.
         """
         with self._noticing():
             return self._snapshots.begin(path)
 
-    def finish_snapshot(self, stopped: Callable[[], bool]) -> None:
-        """Wait for the snapshot that is being written, if any, until ``stopped`` says otherwise."""
-        self._snapshots.finish(stopped)
+    def asked_snapshot(self, path: Path) -> Taking | None:
+        """What :meth:`begin_snapshot` began last for an absolute path; None if never, or long ago.
+
+        Raises:
+            StoreError: the log cannot be written now; the event is kept.
+        """
+        taking = self._snapshots.asked_for(path)
+        self._commit()
+        return taking
+
+    def finish_snapshot(
+        self, stopped: Callable[[], bool], pause: Callable[[float], object] | None = None
+    ) -> None:
+        """Wait for the snapshot that is being written, if any, until ``stopped`` says otherwise.
+
+        Args:
+            pause: waits so many seconds, and does meanwhile what else there is to do.
+        """
+        self._snapshots.finish(stopped, pause)
 
     def prune(self, *, everything: bool = False) -> None:
         """Remove what the settings say is old.

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jamliquor.chain.record import BlockRecord
 from jamliquor.codec import codec
 from jamliquor.errors import JamliquorError, StoreError
+from jamliquor.node.snapshotting import PlaceTaken
 from jamliquor.params import ChainParams
 from jamliquor.state import keys
 from jamliquor.state.state import State
@@ -24,8 +27,9 @@ from jamliquor.types.header import Header
 
 if TYPE_CHECKING:
     from jamliquor.node.node import Node
+    from jamliquor.node.snapshotting import Taking
 
-__all__ = ["BadQuestion", "Record", "Subject", "answer", "writes"]
+__all__ = ["BadQuestion", "Record", "Subject", "answer", "identity_of", "writes"]
 
 Record = dict[str, Any]
 
@@ -75,11 +79,13 @@ class _Question(NamedTuple):
 
     Attributes:
         arguments: names and types of what may be given; numbers have 32 bits, texts come from people.
-        writes: whether it changes the chain, which only a node can do.
+        by_node: whether only a running node can answer it.
+        writes: whether it changes the chain, so that a disk that fails is the node's concern.
     """
 
     answer: Callable[..., Record]
     arguments: Mapping[str, type]
+    by_node: bool = False
     writes: bool = False
 
 
@@ -101,7 +107,7 @@ def answer(subject: Subject, question: str, arguments: Mapping[str, Any]) -> Rec
     for name, value in given.items():
         if type(value) is not asked.arguments.get(name) or not _fits(value):
             raise BadQuestion(f"the question {question!r} has no argument {name}={value!r:.40}")
-    if asked.writes and subject.node is None:
+    if asked.by_node and subject.node is None:
         raise BadQuestion(f"only a running node can do this: {question}")
     return asked.answer(subject, **given)
 
@@ -268,6 +274,82 @@ def _pruned(node: Node, before: tuple[int, int]) -> Record:
     }
 
 
+def identity_of(folder: Path) -> str:
+    """What tells a folder from all others, by whatever name it is reached.
+
+    Raises:
+        OSError, ValueError: it cannot be reached.
+    """
+    found = folder.stat()
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def _snapshot(
+    subject: Subject, path: str | None = None, folder: str = "", block: str | None = None
+) -> Record:
+    node = subject.node
+    assert node is not None, "a question for nodes"
+    base = _required(subject.store, subject.store.base)
+    if block is not None and block.removeprefix("0x") != base.hash.hex():
+        raise StoreError(
+            f"a running node writes the state on disk alone, now that of slot {base.slot}, "
+            f"0x{base.hash.hex()}: stop it first, for another block"
+        )
+    try:
+        taking = node.begin_snapshot(None if path is None else _reached(path, folder))
+    except PlaceTaken as error:
+        return {"begun": False, "file": str(error.path.absolute())}
+    return {"begun": True, **_told(taking)}
+
+
+def _reached(text: str, folder: str) -> Path:
+    """The path of a new file in the folder that who asks sees there."""
+    path = Path(text)
+    if not path.is_absolute():
+        raise BadQuestion(f"{text!r:.80} is no absolute path", "FILE")
+    try:
+        seen = identity_of(path.parent)
+        # Not every text can be a name.
+        with suppress(FileNotFoundError):
+            path.lstat()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise StoreError(f"{text!r:.80}: the running node cannot write there: {reason}") from None
+    if seen != folder:
+        raise StoreError(
+            f"{path.parent}: the running node sees another folder there (PrivateTmp=, a container?): "
+            "leave FILE out, or stop the node first"
+        )
+    return path
+
+
+def _snapshot_progress(subject: Subject, file: str = "", stop: bool = False) -> Record:
+    node = subject.node
+    assert node is not None, "a question for nodes"
+    taking = node.asked_snapshot(Path(file))
+    if taking is None:
+        raise BadQuestion("the running node knows of no such snapshot, or not any more", "FILE")
+    if stop:
+        taking.break_off()
+    return _told(taking)
+
+
+def _told(taking: Taking) -> Record:
+    (done, total), written, error = taking.entries, taking.written, taking.error
+    return {
+        "file": str(taking.path.absolute()),
+        "block": "0x" + taking.record.hash.hex(),
+        "slot": taking.record.slot,
+        "entries": done if written is None else written.entries,
+        "total": total,
+        "resumed": 0 if written is None else written.resumed,
+        "octets": 0 if written is None else written.octets,
+        "ended": taking.settled,
+        "finished": written is not None and written.finished,
+        "error": None if error is None else str(error) or type(error).__name__,
+    }
+
+
 def _short(record: BlockRecord) -> Record:
     return {
         "hash": "0x" + record.hash.hex(),
@@ -384,6 +466,8 @@ _QUESTIONS: Final[dict[str, _Question]] = {
     "service": _Question(_service, {"service": int, "at": str}),
     "history": _Question(_history, {"first": int, "last": int, "after": str}),
     "tree": _Question(_tree, {"after": str}),
-    "finalise": _Question(_finalise, {"wanted": str}, writes=True),
-    "prune": _Question(_prune, {"keep_blocks": int}, writes=True),
+    "finalise": _Question(_finalise, {"wanted": str}, by_node=True, writes=True),
+    "prune": _Question(_prune, {"keep_blocks": int}, by_node=True, writes=True),
+    "snapshot": _Question(_snapshot, {"path": str, "folder": str, "block": str}, by_node=True),
+    "snapshot_progress": _Question(_snapshot_progress, {"file": str, "stop": bool}, by_node=True),
 }

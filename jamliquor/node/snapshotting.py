@@ -1,9 +1,10 @@
 """Snapshots that a node takes of itself, beside imports.
 
-A snapshot is of the base: a pinned view of it stays readable while the base moves on. A thread of lower
+A snapshot is of the base: a pinned view of it stays readable while the base moves on. The node takes
+some by itself, as often as it is told to, and others when it is asked for them. A thread of lower
 priority writes what the view shows, chunk by chunk; the node's own thread begins it, hears of its end,
-and has the last word on which files stay. While a view is pinned, the database cannot use the space of
-changed pages again, so a node that imports fast gives way to the thread when much is held.
+and has the last word on which of its own files stay. While a view is pinned, the database cannot use
+the space of changed pages again, so a node that imports fast gives way to the thread when much is held.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +34,7 @@ from jamliquor.store.snapshot_writer import (
     write_view,
 )
 
-__all__ = ["OWN_SUFFIX", "Snapshots", "Taking"]
+__all__ = ["OWN_SUFFIX", "PlaceTaken", "Snapshots", "Taking"]
 
 OWN_SUFFIX: Final = ".auto" + SUFFIX
 """Ends the names of snapshots that nodes take by themselves, and may remove."""
@@ -54,6 +56,23 @@ _RESERVED_PART: Final = 16
 
 _NICENESS: Final = 10
 
+_PAUSE_SECONDS: Final = 0.05
+
+_REMEMBERED: Final = 4
+"""Of so many snapshots that were asked for can be told what came of them."""
+
+
+class PlaceTaken(StoreError):
+    """There is something where a snapshot was to lie.
+
+    Attributes:
+        path: the place.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: exists already")
+        self.path = path
+
 
 class Taking:
     """One snapshot on its way into a file. The attributes may be read at any time.
@@ -61,6 +80,7 @@ class Taking:
     Attributes:
         path: where it will lie.
         record: the block whose state it holds.
+        own: whether the node takes it by itself, and may remove it.
         entries: how many of how many are written.
         written: what came of it, once it is in its place.
         error: why it will not be, once that is known.
@@ -73,26 +93,34 @@ class Taking:
         params: ChainParams,
         genesis: bytes,
         room: Callable[[Path], tuple[int, str]],
+        *,
+        own: bool,
     ) -> None:
         self.path = path
         self.record = view.record
+        self.own = own
         self.entries = (0, len(view.trie))
         self.written: Written | None = None
         self.error: Exception | None = None
-        self._view = view
+        self._view: PinnedState | None = view
         self._params = params
         self._genesis = genesis
         self._room = room
         self._most = 0
         self._asked = threading.Event()
         # A process that is ended in haste does not wait for it.
-        self._thread = threading.Thread(target=self._work, name="snapshot", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(view,), name="snapshot", daemon=True)
         self._thread.start()
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return not self._thread.is_alive()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the node has heard of its end, and what came of it is in the log."""
+        return self._view is None
 
     @property
     def stopped(self) -> bool:
@@ -103,23 +131,29 @@ class Taking:
         """Wait for its end, at most so long."""
         self._thread.join(seconds)
 
+    def break_off(self) -> None:
+        """Have it end behind the chunk in work."""
+        self._asked.set()
+
     def stop(self) -> None:
         """End it behind the chunk in work, and wait for that."""
-        self._asked.set()
+        self.break_off()
         self._thread.join()
 
     def release(self) -> None:
         """Let go of the view."""
-        self._view.release()
+        view, self._view = self._view, None
+        if view is not None:
+            view.release()
 
-    def _work(self) -> None:
+    def _work(self, view: PinnedState) -> None:
         try:
             _step_back()
-            self._demand_room()
+            self._demand_room(view)
             if not self._asked.is_set():
                 self.written = write_view(
                     self.path,
-                    self._view,
+                    view,
                     self._params,
                     self._genesis,
                     stop=self._ends,
@@ -129,14 +163,14 @@ class Taking:
             # The node's thread looks at it.
             self.error = error
 
-    def _demand_room(self) -> None:
+    def _demand_room(self, view: PinnedState) -> None:
         """Refuse to begin what will not fit.
 
         Raises:
             StoreFull: it will not; the sentence has the sizes.
         """
         room, sentence = self._room(self.path.parent)
-        needed = estimated_octets(self._view, self._params)
+        needed = estimated_octets(view, self._params)
         self._most = room + _size(part_of(self.path))
         if needed > self._most:
             raise StoreFull(f"a snapshot of about {_mb(needed)} does not fit: {sentence}")
@@ -184,6 +218,7 @@ class Snapshots:
         self._record = record
         self._tell = tell
         self._taking: Taking | None = None
+        self._asked_for: deque[Taking] = deque(maxlen=_REMEMBERED)
         self._written_before = 0
         # The base that was looked at last, and the number of the one of which a snapshot is due.
         self._seen: bytes | None = None
@@ -218,13 +253,21 @@ class Snapshots:
             (:meth:`tend`).
 
         Raises:
-            StoreError: one is being written, the place is taken, or the base cannot be read.
+            PlaceTaken: something lies there already.
+            StoreError: one is being written, or the base cannot be read.
         """
         if path is None:
             path = self._place(SUFFIX)
         if path.exists():
-            raise StoreError(f"{path}: exists already")
-        return self._begin(path)
+            raise PlaceTaken(path)
+        taking = self._begin(path, own=False)
+        self._asked_for.append(taking)
+        return taking
+
+    def asked_for(self, path: Path) -> Taking | None:
+        """What was begun last for an absolute path, if that was lately; its end is heard of now."""
+        self._collect()
+        return next((one for one in reversed(self._asked_for) if one.path.absolute() == path), None)
 
     def tend(self) -> None:
         """Do what is due: hear of an end, give way, begin. Takes half a second at the most."""
@@ -241,32 +284,40 @@ class Snapshots:
             if record is None or record.number < self._due:
                 return
             self._due = record.number + max(1, self._every // _RETRY_PART)
-            self._begin(self._place(OWN_SUFFIX))
+            self._begin(self._place(OWN_SUFFIX), own=True)
         except (HostError, OSError) as error:
             self._complain(error)
 
-    def finish(self, stopped: Callable[[], bool]) -> None:
-        """Wait for the snapshot that is being written, if any, unless somebody asks to stop."""
+    def finish(
+        self, stopped: Callable[[], bool], pause: Callable[[float], object] | None = None
+    ) -> None:
+        """Wait for the snapshot that is being written, if any, unless somebody asks to stop.
+
+        Args:
+            pause: waits so many seconds, and does meanwhile what else there is to do.
+        """
         while self._taking is not None and not stopped():
-            self._taking.wait(0.1)
+            (pause or self._taking.wait)(_PAUSE_SECONDS)
             self._collect()
 
     def stop(self) -> None:
         """End the snapshot that is being written, if any; a later start may go on with it."""
         if self._taking is None:
             return
-        if self._taking.path.name.endswith(OWN_SUFFIX):
+        if self._taking.own:
             self._seen, self._due = None, 0
         self._taking.stop()
         self._collect()
 
-    def _begin(self, path: Path) -> Taking:
+    def _begin(self, path: Path, *, own: bool) -> Taking:
         if self._taking is not None:
-            raise StoreError(f"{self._taking.path}: this snapshot is being written")
+            raise StoreError(
+                f"{self._taking.path}: this snapshot is being written; try again when it is finished"
+            )
         view = self._store.pin()
         try:
             self._written_before = self._store.counters.written
-            self._taking = Taking(path, view, self._params, self._genesis, self._room)
+            self._taking = Taking(path, view, self._params, self._genesis, self._room, own=own)
         except BaseException as error:
             view.release()
             if isinstance(error, RuntimeError):
@@ -288,11 +339,18 @@ class Snapshots:
     def _room(self, folder: Path) -> tuple[int, str]:
         """Octets that a snapshot in a folder may take, and in words why not more."""
         free = _free(folder)
-        if self._budget is not None and folder == self._folder:
+        if self._budget is not None and self._is_ours(folder):
             size = self._store.size_on_disk
             if self._budget - size < free:
                 return self._budget - size, f"{_mb(size)} of the budget of {_mb(self._budget)} are used"
         return free, f"{_mb(free + SPARED_OCTETS)} of the disk are free, {_mb(SPARED_OCTETS)} stay so"
+
+    def _is_ours(self, folder: Path) -> bool:
+        """Whether a folder, by whatever name, is the one for the node's snapshots."""
+        try:
+            return self._folder is not None and folder.samefile(self._folder)
+        except OSError:
+            return False
 
     def _collect(self) -> None:
         """Hear of the end of the snapshot in work; its view is held until its file counts."""
@@ -312,15 +370,15 @@ class Snapshots:
     def _taken(self, taking: Taking, written: Written) -> None:
         self._troubled = False
         record, path = taking.record, taking.path
-        if path.parent == self._folder:
+        if self._is_ours(path.parent):
             self._due = record.number + (self._every or 0)
         self._record(
-            SnapshotTaken(record.hash, record.slot, written.entries, written.octets, str(path).encode())
+            SnapshotTaken(record.hash, record.slot, written.entries, written.octets, os.fsencode(path))
         )
         self._tell(f"snapshot of slot {record.slot}: {path}, {_mb(written.octets)}")
         try:
             self._store.look_for_snapshots()
-            if path.name.endswith(OWN_SUFFIX):
+            if taking.own:
                 self._remove_older(path, record.number)
         except (HostError, OSError) as error:
             self._complain(error)
@@ -328,17 +386,18 @@ class Snapshots:
     def _failed(self, taking: Taking, error: Exception) -> None:
         if not isinstance(error, HostError | OSError | MemoryError):
             raise error
-        # Room is what may be missing.
-        with suppress(OSError):
-            part_of(taking.path).unlink(missing_ok=True)
-        self._complain(error)
+        if taking.own:
+            # Room is what may be missing.
+            with suppress(OSError):
+                part_of(taking.path).unlink(missing_ok=True)
+        self._complain(error, own=taking.own)
 
-    def _complain(self, error: Exception) -> None:
-        """Tell of trouble once, until a snapshot was taken; of damage also the next start."""
+    def _complain(self, error: Exception, *, own: bool = True) -> None:
+        """Tell of trouble with own ones once, until one was taken; of damage also the next start."""
         if isinstance(error, StoreDamaged):
             self._store.suspect()
-        if not self._troubled:
-            self._troubled = True
+        if not (own and self._troubled):
+            self._troubled |= own
             self._tell(f"no snapshot could be taken: {error}; imports go on")
 
     def _remove_older(self, newest: Path, number: int) -> None:

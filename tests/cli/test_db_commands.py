@@ -198,10 +198,18 @@ def test_no_permission(tmp_path: Path, archive: Path) -> None:
         ["x", "--db", "db", "--snapshot-every", "0"],
         ["x", "--db", "db", "--keep-snapshots", "2"],
         ["x", "--snapshot-every", "2"],
+        ["x", "--db", "db", "--snapshot-every", "20", "--keep-blocks", "20"],
     ],
 )
 def test_options_that_make_no_sense(arguments: list[str]) -> None:
     assert run("import", *arguments).code == 2
+
+
+def test_snapshots_that_could_repair_nothing(tmp_path: Path, archive: Path) -> None:
+    options = (archive, "--db", tmp_path / "db", "--keep-blocks", 20, "--snapshot-every")
+    ran = run("import", *options, 21)
+    assert ran.code == 2 and "--snapshot-every 21 must be less than --keep-blocks 20" in ran.err
+    assert not (tmp_path / "db").exists() and run("import", *options, 19).code == 0
 
 
 def test_a_block_that_must_be_refused(db: Path, tmp_path: Path, maker: Maker) -> None:

@@ -1,4 +1,4 @@
-"""``inspect`` and ``prune`` beside a running node, as a person uses them."""
+"""Commands beside a running node, as a person uses them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from jamliquor.node.settings import DEFAULTS
 from tests.support.archives import write_archive
 from tests.support.command import COMMAND, run
 from tests.support.maker import Made, Maker
-from tests.support.service import Service, until
+from tests.support.service import Service, is_connected, until
 
 _AHEAD = 5
 NOTE = "answered by the running node\n"
@@ -270,7 +270,7 @@ def test_prune_between_blocks(
 
 def test_what_a_running_node_does_not_do(db: Path, start: Callable[..., Service]) -> None:
     start()
-    for command in (["snapshot", "create"], ["repair"], ["export"]):
+    for command in (["repair"], ["export"]):
         ran = run(*command, db, *(["--out", db.parent / "x.jam"] if command == ["export"] else []))
         assert ran.code == 6 and "another process uses this directory" in ran.err
 
@@ -332,18 +332,11 @@ def test_a_node_that_is_stopped_meanwhile(db: Path, start: Callable[..., Service
     service = start()
     service.process.send_signal(signal.SIGSTOP)
     asking = subprocess.Popen([*COMMAND, "inspect", "head", str(db)], stderr=subprocess.PIPE, text=True)
-    until(lambda: _is_connected(asking.pid))
+    until(lambda: is_connected(asking.pid))
     service.process.kill()
     _, err = asking.communicate(timeout=20)
     assert asking.returncode == 6 and err.startswith("Error: ") and "hung up" in err
     assert len(err.splitlines()) == 1
-
-
-def _is_connected(process: int) -> bool:
-    try:
-        return bool(psutil.Process(process).net_connections("unix"))
-    except psutil.Error:
-        return False
 
 
 def test_who_looks_while_the_disk_is_full_does_not_end_the_node(
@@ -383,6 +376,8 @@ def test_an_author_answers(tmp_path: Path) -> None:
         ran = run("inspect", "head", db)
         assert ran.code == 0 and ran.err == NOTE and "dev" in ran.out
         assert "finalised" in run("prune", db, "--json").out
+        ran = run("snapshot", "create", db, tmp_path / "s.jamsnap", "--json")
+        assert ran.code == 0 and run("snapshot", "verify", tmp_path / "s.jamsnap").code == 0
     finally:
         author.send_signal(signal.SIGTERM)
     assert author.wait(timeout=60) in (0, 130) and not (db / "control").exists()

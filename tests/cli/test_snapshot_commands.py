@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from jamliquor.cli.main import commands
+from jamliquor.node import restoring
+from jamliquor.node.restoring import contents_of
 from jamliquor.params import TINY
 from jamliquor.store.disk import DiskStore
+from jamliquor.store.snapshot import Contents, SnapshotReader
 from jamliquor.store.snapshot_writer import write_snapshot
 from tests.support.archives import write_archive
 from tests.support.command import COMMAND, Ran, run
@@ -112,6 +117,33 @@ def test_ctrl_c_and_the_same_command_again(tmp_path: Path, db: Path, snapshot: P
     if not path.exists():
         assert run("snapshot", "create", db, path).code == 0
     assert path.read_bytes() == snapshot.read_bytes()
+
+
+def test_a_node_removes_snapshots_while_they_are_looked_at(
+    tmp_path: Path, snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("a.jamsnap", "b.jamsnap", "c.jamsnap.part")
+    for name in names:
+        (tmp_path / name).write_bytes(snapshot.read_bytes())
+
+    def look(path: Path) -> Contents:
+        (tmp_path / names[0]).unlink(missing_ok=True)
+        (tmp_path / names[2]).unlink(missing_ok=True)
+        return contents_of(path)
+
+    monkeypatch.setattr(restoring, "contents_of", look)
+    ran = CliRunner().invoke(commands, ["snapshot", "list", str(tmp_path), "--json"])
+    assert ran.exit_code == 0
+    assert [Path(row["file"]).name for row in json.loads(ran.stdout)] == ["b.jamsnap"]
+    verify = SnapshotReader.verify
+
+    def finish(reader: SnapshotReader) -> None:
+        (tmp_path / names[1]).unlink()
+        verify(reader)
+
+    monkeypatch.setattr(SnapshotReader, "verify", finish)
+    ran = CliRunner().invoke(commands, ["snapshot", "verify", str(tmp_path / names[1]), "--json"])
+    assert ran.exit_code == 0 and json.loads(ran.stdout)["octets"] == snapshot.stat().st_size
 
 
 def changed(snapshot: Path, path: Path, place: int, value: int | None = None) -> Path:

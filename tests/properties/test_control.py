@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from contextlib import suppress
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jamliquor.errors import StoreError
 from jamliquor.node.control import Malformed, decode_line, encode_line
 from jamliquor.node.questions import BadQuestion, answer
 from tests.support import questioned
@@ -41,8 +43,32 @@ def test_what_nests_too_deep_is_malformed() -> None:
 
 _subject = functools.cache(questioned.subject)
 
-_TEXTS = ("", "head", "0", "7", "99", "0x11", "zz", "٣", "9" * 30, "1:zz", "-1:", "3:00", ":")
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    """Before an example has to be answered in time."""
+    _subject()
+
+
+_TEXTS = (
+    "",
+    "head",
+    "0",
+    "7",
+    "99",
+    "0x11",
+    "zz",
+    "٣",
+    "9" * 30,
+    "1:zz",
+    "-1:",
+    "3:00",
+    ":",
+    "/",
+    "/\0",
+)
 _NAMES = ("wanted", "at", "first", "last", "values", "key", "offset", "service", "after", "x")
+_SNAPSHOT_NAMES = ("path", "folder", "block", "file", "stop", "x")
 _QUESTIONS = ("head", "block", "state", "value", "service", "history", "tree", "finalise", "prune", "y")
 
 
@@ -53,3 +79,13 @@ _QUESTIONS = ("head", "block", "state", "value", "service", "history", "tree", "
 def test_every_question_is_answered_or_refused(question: str, arguments: dict[str, object]) -> None:
     with suppress(BadQuestion):
         assert len(encode_line(answer(_subject(), question, arguments))) < 1 << 18
+
+
+@given(
+    st.sampled_from(["snapshot", "snapshot_progress"]),
+    st.dictionaries(st.sampled_from(_SNAPSHOT_NAMES), _plain | st.sampled_from(_TEXTS), max_size=3),
+)
+def test_no_snapshot_is_begun_by_chance(question: str, arguments: dict[str, object]) -> None:
+    with suppress(BadQuestion, StoreError):
+        answer(_subject(), question, arguments)
+        raise AssertionError("this subject has no place for a snapshot")

@@ -6,9 +6,11 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tests.support.command import COMMAND
 
@@ -16,9 +18,11 @@ from tests.support.command import COMMAND
 class Service:
     """``jamliquor import --follow`` as a service manager runs it."""
 
-    def __init__(self, folder: Path, follow: Path, *options: str) -> None:
+    def __init__(
+        self, folder: Path, follow: Path, *options: str, command: Sequence[str] = COMMAND
+    ) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "import", "--db", str(folder), "--follow", str(follow), "--json", *options],
+            [*command, "import", "--db", str(folder), "--follow", str(follow), "--json", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -43,6 +47,14 @@ class Service:
         assert self.process.returncode == 0, err
         record: dict[str, Any] = json.loads(out)
         return record
+
+
+def is_connected(process: int) -> bool:
+    """Whether a process has a Unix socket open."""
+    try:
+        return bool(psutil.Process(process).net_connections("unix"))
+    except psutil.Error:
+        return False
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -219,6 +219,8 @@ def test_a_write_that_fails_is_the_nodes_concern(
         asking.served_by(control)
     asking.join()
     assert "no room" in str(asking.result)
+    # A snapshot is not: its trouble is told to who asked.
+    assert "no room" in str(Asking(tmp_path, "snapshot").served_by(control))
 
 
 def test_places_without_a_socket(tmp_path: Path) -> None:
@@ -229,7 +231,7 @@ def test_places_without_a_socket(tmp_path: Path) -> None:
         told: list[str] = []
         control = Control()
         control.listen(folder, told.append)
-        assert len(told) == 1 and "inspect and prune cannot be used" in told[0]
+        assert len(told) == 1 and "snapshot create cannot be used" in told[0]
         control.poll()
         control.wait(0.0)
         control.close()

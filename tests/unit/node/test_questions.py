@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from jamliquor.errors import StoreError
 from jamliquor.node import questions
 from jamliquor.node.asking import Asked, pieces, rows
 from jamliquor.node.outcome import Verdict
-from jamliquor.node.questions import BadQuestion, Record, Subject
+from jamliquor.node.questions import BadQuestion, Record, Subject, identity_of
 from tests.support.questioned import LARGE, key_of, main_line, maker, side_line, subject
 
 
@@ -164,6 +165,9 @@ def test_pruning_takes_steps(about: Subject, monkeypatch: pytest.MonkeyPatch) ->
         ("service", {"service": 1 << 32}),
         ("prune", {"keep_blocks": "1"}),
         ("finalise", {"wanted": "zz"}),
+        ("snapshot", {"path": "relative"}),
+        ("snapshot_progress", {}),
+        ("snapshot_progress", {"file": "/never/begun", "stop": True}),
     ],
 )
 def test_what_cannot_be_asked(question: str, arguments: dict[str, Any]) -> None:
@@ -171,7 +175,37 @@ def test_what_cannot_be_asked(question: str, arguments: dict[str, Any]) -> None:
         questions.answer(subject(), question, arguments)
 
 
+@pytest.mark.parametrize(
+    "name", ["x\0y", "x" * 300, "\ud800", "no/folder", "file/x"], ids=lambda name: repr(name)[:12]
+)
+def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    arguments = {"path": f"{tmp_path}/{name}", "folder": identity_of(tmp_path)}
+    with pytest.raises(StoreError, match="cannot write there"):
+        questions.answer(subject(), "snapshot", arguments)
+
+
+@pytest.mark.parametrize("name", ["usual", "\udcff not of UTF-8", "line\nend"])
+def test_a_snapshot_is_asked_for(about: Subject, tmp_path: Path, name: str) -> None:
+    asked, node = Answering(about), about.node
+    assert node is not None
+    path = tmp_path / name
+    with pytest.raises(StoreError, match="another folder"):
+        asked.ask("snapshot", path=str(path), folder="1:2")
+    with pytest.raises(StoreError, match="stop it first"):
+        asked.ask("snapshot", block="0x" + main_line()[-1].hash.hex())
+    place = {"path": str(path), "folder": identity_of(tmp_path)}
+    begun = asked.ask("snapshot", **place, block="0x" + maker().root.hex())
+    assert begun["begun"] and begun["file"] == str(path) and begun["block"] == "0x" + maker().root.hex()
+    node.finish_snapshot(lambda: False)
+    said = asked.ask("snapshot_progress", file=begun["file"])
+    assert said["ended"] and said["finished"] and said["error"] is None
+    assert said["entries"] == said["total"] and said["octets"] == path.stat().st_size
+    assert asked.ask("snapshot", **place) == {"begun": False, "file": str(path)}
+
+
 def test_only_a_node_writes() -> None:
     idle = subject()._replace(node=None)
-    with pytest.raises(BadQuestion, match="only a running node"):
-        questions.answer(idle, "prune", {"keep_blocks": 1})
+    for question, arguments in (("prune", {"keep_blocks": 1}), ("snapshot", {})):
+        with pytest.raises(BadQuestion, match="only a running node"):
+            questions.answer(idle, question, arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jamliquor.chain.events import Event, SnapshotTaken
-from jamliquor.errors import HostError, StoreError
+from jamliquor.errors import HostError, StoreError, StoreFull
 from jamliquor.node import node as imports
 from jamliquor.node import snapshotting
 from jamliquor.node.settings import DEFAULTS
@@ -125,6 +126,10 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     going_on.set()
 
 
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def in_the_middle(taking: Taking) -> None:
     """Wait until the first chunk of a held snapshot is written."""
     while not taking.entries[0]:
@@ -165,6 +170,82 @@ def test_some_are_kept_and_those_of_people_always(begin: Callable[..., Node], tm
     node.take(13)
     assert node.files() == sorted([mine.path.name, auto(15), auto(18)])
     assert (tmp_path / "elsewhere").read_bytes() == mine.path.read_bytes()
+
+
+def test_only_what_it_took_by_itself_is_removed(begin: Callable[..., Node], tmp_path: Path) -> None:
+    """Whatever the files that it was asked for are called, and wherever they lie."""
+    node = begin(snapshot_every=1000)
+    node.take(1)
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    (copies / auto(0)).write_bytes(b"a copy of somebody's")
+    node.take(9)
+    node.snapshots.begin(copies / auto(9))
+    node.snapshots.finish(lambda: False)
+    assert sorted(path.name for path in copies.iterdir()) == sorted([auto(0), auto(9)])
+    assert node.files() == [auto(0)]
+
+
+def test_what_became_of_those_that_were_asked_for(begin: Callable[..., Node], tmp_path: Path) -> None:
+    node = begin()
+    places = [tmp_path / str(number) for number in range(5)]
+    for place in places:
+        taking = node.snapshots.begin(place)
+        assert node.snapshots.asked_for(place) is taking
+        node.snapshots.finish(lambda: False)
+        assert taking.settled and taking.written is not None
+    assert node.snapshots.asked_for(places[1]) is not None
+    assert node.snapshots.asked_for(places[0]) is None, "that is too long ago"
+    places[4].unlink()
+    again = node.snapshots.begin(places[4])
+    assert node.snapshots.asked_for(places[4]) is again
+    again.wait()
+    # Asking is enough for its end to be heard of.
+    assert node.snapshots.asked_for(places[4]) is again and again.settled
+    assert node.taken == [0] * 6
+
+
+def test_one_that_was_asked_for_fails_by_itself(
+    begin: Callable[..., Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written stays, as with a stopped node; trouble of the node's own is still told."""
+    node = begin(snapshot_every=8)
+    with monkeypatch.context() as context:
+        context.setattr(snapshot_writer._Writer, "end", full)
+        taking = node.snapshots.begin(tmp_path / "asked")
+        node.snapshots.finish(lambda: False)
+        assert isinstance(taking.error, StoreFull) and taking.settled
+        assert part_of(tmp_path / "asked").exists() and len(node.told) == 1
+        node.take(3)
+    assert len(node.told) == 2 and node.files() == []
+
+
+def test_a_file_that_another_process_writes_is_left_to_it(
+    begin: Callable[..., Node], tmp_path: Path
+) -> None:
+    node = begin()
+    part = part_of(tmp_path / "theirs")
+    with part.open("wb") as file:
+        file.write(b"theirs")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        node.snapshots.begin(tmp_path / "theirs")
+        node.snapshots.finish(lambda: False)
+    assert "another process writes" in node.told[0] and part.read_bytes() == b"theirs"
+
+
+def test_its_folder_by_another_name(begin: Callable[..., Node], tmp_path: Path) -> None:
+    """What is written there counts for the budget, and as the newest one."""
+    node = begin()
+    node.take(1)
+    size = node.store.size_on_disk
+    node.close()
+    (tmp_path / "db" / "snapshots").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "db")
+    node = begin(storage_budget=size + 100_000)
+    node.snapshots.begin(tmp_path / "link" / "snapshots" / "mine")
+    node.snapshots.finish(lambda: False)
+    assert "of the budget of" in node.told[0] and node.taken == []
 
 
 def test_without_the_option_none_is_taken(begin: Callable[..., Node]) -> None:
@@ -246,9 +327,6 @@ def test_what_cannot_be_gone_on_with_is_removed(begin: Callable[..., Node], ever
 def test_a_full_disk_is_told_once_and_stops_no_import(
     begin: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     monkeypatch.setattr(snapshot_writer._Writer, "_flush", full)
     node = begin(snapshot_every=8)
     node.take(20)
@@ -326,8 +404,14 @@ def test_a_node_is_asked_for_one(tmp_path: Path) -> None:
     deliver(node, main[5:])
     assert taking.ended and taking.error is None and len(told) == 1
     assert [path.name for path in folder.iterdir()] == [f"tiny-0-{maker.root[:4].hex()}.jamsnap"]
-    node.begin_snapshot(tmp_path / "last")
-    node.finish_snapshot(lambda: False)
+    last, waits = node.begin_snapshot(tmp_path / "last"), []
+
+    def pause(seconds: float) -> None:
+        waits.append(seconds)
+        last.wait(seconds)
+
+    node.finish_snapshot(lambda: False, pause)
+    assert waits and last.settled and node.asked_snapshot(tmp_path / "last") is last
     node.close()
     paths = [event.path for event in entries_of_log(log, SnapshotTaken)]  # type: ignore[union-attr]
     assert paths == [str(taking.path).encode(), str(tmp_path / "last").encode()]
