@@ -205,6 +205,11 @@ class Importer:
             encoded.unsigned + header.seal,
         )
 
+    def read_ahead(self) -> None:
+        """Begin to read what the next block will need, as far as the last one tells. To be called when
+        the last one is stored; else the next one reads when it comes."""
+        self._lookahead.start()
+
     def preview(self, block: Block, encoded: EncodedHeader) -> State:
         """The state after a block, which stays unknown: for who makes blocks.
 

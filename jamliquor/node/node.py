@@ -494,6 +494,7 @@ class Node:
                 self._reorganised(old, new)
         self._follow_head()
         self._recorder.imported(self.tree, self._best, self.store, self.waiting)
+        self._importer.read_ahead()
         return [
             Outcome(
                 record.hash,

@@ -42,12 +42,17 @@ class Lookahead:
         if foresight is None:
             return
         look(foresight, reports)
-        foresight.start()
         self._latest = foresight
         for report in reports:
             self._foreseen[report.specification.package_hash] = None
         while len(self._foreseen) > _REMEMBERED:
             self._foreseen.popitem(last=False)
+
+    def start(self) -> None:
+        """Begin to read what the last block told of. To be called when nothing more is to be done for it:
+        reading takes processors and the disk from whatever else is done."""
+        if self._latest is not None:
+            self._latest.start()
 
     def finish(self, lend: Lend, reports: Sequence[WorkReport], look: Look) -> None:
         """Wait until what the reports need that are about to be accumulated is in memory.
