@@ -109,12 +109,19 @@ impl Inner {
     }
 
     fn flush(&self, pending: &mut Pending) -> Result<()> {
-        pending.take().each(|offset, bytes| {
+        if self.failed.load(Ordering::SeqCst) {
+            return Err(Error::other("closed after an earlier failure"));
+        }
+        let taken = pending.take();
+        let written = taken.each(|offset, bytes| {
             self.change(b'W', offset, bytes)?;
             self.written
                 .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             self.backend.write(offset, bytes)
-        })
+        });
+        pending.reuse(taken);
+        self.failed.store(written.is_err(), Ordering::SeqCst);
+        written
     }
 
     /// Refuses the change if the trial says so, else records it.

@@ -7,6 +7,9 @@
 
 use std::collections::BTreeMap;
 
+/// Memory that is kept from one commit to the next: what a block needs.
+const KEPT_BYTES: usize = 512 << 10;
+
 /// Writes by their offsets; none overlaps another.
 #[derive(Debug, Default)]
 pub struct Pending {
@@ -73,6 +76,14 @@ impl Pending {
     /// Hands out everything.
     pub fn take(&mut self) -> Pending {
         std::mem::take(self)
+    }
+
+    /// Takes back the memory of what was handed out, for the next writes, unless it is much.
+    pub fn reuse(&mut self, mut taken: Pending) {
+        if taken.bytes.capacity() <= KEPT_BYTES {
+            taken.bytes.clear();
+            self.bytes = taken.bytes;
+        }
     }
 
     /// Shows all writes in order of their offsets, until one fails.

@@ -52,12 +52,26 @@ pub(crate) fn branch_node(left: &Hash, right: &Hash) -> [u8; NODE_BYTES] {
 /// sub-trie with `hash` hangs: one branch with an empty other side for every bit between.
 pub(crate) fn lift(mut hash: Hash, key: &Key, from: usize, top: usize) -> Hash {
     for depth in (top..from).rev() {
-        hash = match bit(key, depth) {
-            0 => branch_hash(&hash, &ZERO_HASH),
-            _ => branch_hash(&ZERO_HASH, &hash),
-        };
+        hash = blake2b(&lift_node(&hash, key, depth));
     }
     hash
+}
+
+/// The branch at `depth` over a sub-trie whose keys all agree with `key` there.
+pub(crate) fn lift_node(hash: &Hash, key: &Key, depth: usize) -> [u8; NODE_BYTES] {
+    match bit(key, depth) {
+        0 => branch_node(hash, &ZERO_HASH),
+        _ => branch_node(&ZERO_HASH, hash),
+    }
+}
+
+/// Hashes of many nodes, several at once where the processor can.
+pub(crate) fn hash_nodes(nodes: impl Iterator<Item = [u8; NODE_BYTES]>) -> Vec<Hash> {
+    let nodes: Vec<_> = nodes.collect();
+    match nodes.as_slice() {
+        [node] => vec![blake2b(node)],
+        nodes => hash_all(nodes.iter().map(|node| &node[..])),
+    }
 }
 
 /// Hashes of many leaves (function L), several at once where the processor can.

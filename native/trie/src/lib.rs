@@ -21,6 +21,7 @@
 mod advance;
 mod ahead;
 mod batch;
+mod draft;
 mod hash;
 mod mend;
 mod node;

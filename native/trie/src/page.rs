@@ -277,12 +277,16 @@ impl Page {
 
     /// A link from depth `top` to a branch, as a reference.
     pub(crate) fn edge(&self, index: usize, top: usize) -> Edge {
-        let stored = StoredBranch {
+        Edge::to_stored(self.stored(index), top)
+    }
+
+    /// A branch as a reference.
+    pub(crate) fn stored(&self, index: usize) -> StoredBranch {
+        StoredBranch {
             hash: self.hashes[index],
             key: self.key_below(index),
             bit: self.bit(index) as u8,
-        };
-        Edge::to_stored(stored, top)
+        }
     }
 
     /// Some key below a branch, as far as the branch's bit.

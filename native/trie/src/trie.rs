@@ -3,6 +3,7 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
+use crate::draft::{Drafts, Side};
 use crate::hash::{entry_hash, leaf_hashes, regular_leaf_hash, Hash, ZERO_HASH};
 use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, StoredLeaf, KEY_BYTES};
 use crate::page::Page;
@@ -203,15 +204,18 @@ impl Trie {
             }
         }
         if !updates.is_empty() {
-            let work = Work {
+            let mut work = Work {
                 reader: self.reader(),
                 base: self.reader().base(),
                 birth: child.generation,
+                drafts: Drafts::default(),
             };
-            child.root = match &self.root {
+            let side = match &self.root {
                 Some(edge) => work.update(edge, 0, &updates)?,
-                None => work.build(&work.puts(&updates), 0),
+                None => work.put_all(&updates, 0),
             };
+            let drafts = work.drafts;
+            child.root = side.map(|side| drafts.finish(side, child.generation));
         }
         Ok(child)
     }
@@ -256,13 +260,14 @@ fn hashed(changes: &[Change]) -> Vec<Update<'_>> {
         .collect()
 }
 
-type Changed = Result<Option<Edge>, SourceError>;
+type Changed = Result<Option<Side>, SourceError>;
 
 /// What the making of one trie needs everywhere.
 struct Work<'a> {
     reader: Reader<'a>,
     base: Option<u32>,
     birth: u32,
+    drafts: Drafts,
 }
 
 impl Work<'_> {
@@ -274,12 +279,19 @@ impl Work<'_> {
             .collect()
     }
 
+    /// The sub-trie of the entries of updates alone.
+    fn put_all(&mut self, updates: &[Update<'_>], top: usize) -> Option<Side> {
+        let puts = self.puts(updates);
+        self.build(&puts, top)
+    }
+
     /// The sub-trie below `edge` with a non-empty sorted run of updates, linked from depth `top`;
     /// all keys agree before `top`. Of `edge` only the node counts, its hash may stand at another
     /// depth.
-    fn update(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
+    fn update(&mut self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
         if !edge.node.is_branch() {
-            return Ok(self.build(&self.beside(edge, updates), top));
+            let entries = self.beside(edge, updates);
+            return Ok(self.build(&entries, top));
         }
         let own = edge.node.bit();
         let from = match own == top {
@@ -303,12 +315,12 @@ impl Work<'_> {
                 ]
             }
         };
-        Ok(Edge::join(sides, own, top, self.birth))
+        Ok(self.drafts.join(sides, own, top))
     }
 
     /// The same below a branch of a page, which is not looked for again at each of its branches.
     fn update_stored(
-        &self,
+        &mut self,
         page: &Page,
         index: usize,
         top: usize,
@@ -324,33 +336,46 @@ impl Work<'_> {
             return self.part(&page.edge(index, own), from, top, left, right);
         }
         let sides = self.sides_stored(page, index, left, right)?;
-        Ok(Edge::join(sides, own, top, self.birth))
+        Ok(self.drafts.join(sides, own, top))
     }
 
     /// Both sides of a branch of a page with the updates that fall on them.
     fn sides_stored(
-        &self,
+        &mut self,
         page: &Page,
         index: usize,
         left: &[Update<'_>],
         right: &[Update<'_>],
-    ) -> Result<[Option<Edge>; 2], SourceError> {
+    ) -> Result<[Option<Side>; 2], SourceError> {
+        let left = self.side_stored(page, index, 0, left)?;
+        Ok([left, self.side_stored(page, index, 1, right)?])
+    }
+
+    fn side_stored(
+        &mut self,
+        page: &Page,
+        index: usize,
+        side: usize,
+        updates: &[Update<'_>],
+    ) -> Changed {
         let top = page.bit(index) + 1;
-        let side = |side: usize, updates: &[Update<'_>]| match (page.side(index, side), updates) {
-            (Ok(child), []) => Ok(Some(page.edge(child, top))),
+        match (page.side(index, side), updates) {
+            (Ok(child), []) => Ok(Some(self.drafts.hang(page.stored(child), top))),
             (Ok(child), _) => self.update_stored(page, child, top, updates),
             (Err(record), _) if !record.is_link() && has(updates, &record.first_key()) => {
-                Ok(self.build(&self.puts(updates), top))
+                Ok(self.put_all(updates, top))
             }
-            (Err(record), []) => Ok(Some(record.reference(top))),
+            (Err(record), []) => Ok(Some(match record.link() {
+                Some(link) => self.drafts.hang(link, top),
+                None => Side::Done(record.reference(top)),
+            })),
             (Err(record), _) => self.update(&record.reference(top), top, updates),
-        };
-        Ok([side(0, left)?, side(1, right)?])
+        }
     }
 
     /// A branch with updates that part from all its keys at an earlier bit.
     fn part(
-        &self,
+        &mut self,
         edge: &Edge,
         from: usize,
         top: usize,
@@ -361,28 +386,28 @@ impl Work<'_> {
         let sides = match bit(&edge.node.first_key(), from) {
             0 => [
                 self.inside(edge, from + 1, left)?,
-                self.build(&self.puts(right), from + 1),
+                self.put_all(right, from + 1),
             ],
             _ => [
-                self.build(&self.puts(left), from + 1),
+                self.put_all(left, from + 1),
                 self.inside(edge, from + 1, right)?,
             ],
         };
-        Ok(Edge::join(sides, from, top, self.birth))
+        Ok(self.drafts.join(sides, from, top))
     }
 
     /// A child with the updates of its side; when there are none it is shared, or shed.
-    fn updated(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
+    fn updated(&mut self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
         match updates {
-            [] => Ok(Some(edge.shed(top, self.base))),
+            [] => Ok(Some(Side::Done(edge.shed(top, self.base)))),
             _ => self.update(edge, top, updates),
         }
     }
 
     /// A sub-trie that moves down to depth `top`, with the updates that fall on its side.
-    fn inside(&self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
+    fn inside(&mut self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
         match updates {
-            [] => Ok(Some(edge.clone().moved(top))),
+            [] => Ok(Some(Side::Done(edge.clone().moved(top)))),
             _ => self.update(edge, top, updates),
         }
     }
@@ -399,16 +424,16 @@ impl Work<'_> {
     }
 
     /// A sub-trie of sorted entries, linked from depth `top`; all keys agree before `top`.
-    fn build(&self, entries: &[Edge], top: usize) -> Option<Edge> {
+    fn build(&mut self, entries: &[Edge], top: usize) -> Option<Side> {
         match entries {
             [] => None,
-            [edge] => Some(edge.clone()),
+            [edge] => Some(Side::Done(edge.clone())),
             [first, .., last] => {
                 let from = shared_bits(&first.node.first_key(), &last.node.first_key());
                 let middle = entries.partition_point(|edge| bit(&edge.node.first_key(), from) == 0);
                 let (left, right) = entries.split_at(middle);
                 let sides = [self.build(left, from + 1), self.build(right, from + 1)];
-                Edge::join(sides, from, top, self.birth)
+                self.drafts.join(sides, from, top)
             }
         }
     }

@@ -1,0 +1,199 @@
+//! Branches in the making: they are put together first, and hashed later, many at once.
+//!
+//! A processor with wide registers hashes several nodes in little more than the time of one, and the
+//! branches of one height do not depend on each other.
+
+use std::sync::Arc;
+
+use crate::hash::{branch_node, hash_nodes, lift_node, Hash, ZERO_HASH};
+use crate::node::{Branch, Edge, Key, Node, StoredBranch};
+
+/// One side of a branch in the making.
+#[derive(Debug)]
+pub(crate) enum Side {
+    /// A link that is whole.
+    Done(Edge),
+    /// The number of a branch in the making.
+    Young(usize),
+    /// The number of a stored branch.
+    Stored(usize),
+}
+
+/// A branch in the making.
+#[derive(Debug)]
+struct Young {
+    sides: [Side; 2],
+    /// Some key below, as far as the branch's bit.
+    key: Key,
+    bit: usize,
+    /// The depth that it will be linked from.
+    top: usize,
+    /// How many branches in the making lie one below the other here.
+    height: usize,
+}
+
+/// A hash on its way up along a run of bits that all keys below share.
+#[derive(Debug)]
+struct Lift<'a> {
+    hash: Hash,
+    key: &'a Key,
+    depth: usize,
+    top: usize,
+}
+
+/// All branches in the making, children before parents.
+#[derive(Debug, Default)]
+pub(crate) struct Drafts {
+    young: Vec<Young>,
+    /// Stored branches beside them, each with the depth that it will be linked from.
+    stored: Vec<(StoredBranch, usize)>,
+}
+
+impl Drafts {
+    /// What remains of two sides that part at bit `bit`, each linked from depth `bit + 1`, for a link
+    /// from depth `top`.
+    pub fn join(&mut self, sides: [Option<Side>; 2], bit: usize, top: usize) -> Option<Side> {
+        match sides {
+            [Some(left), Some(right)] => {
+                let young = Young {
+                    key: self.key(&left),
+                    height: 1 + self.height(&left).max(self.height(&right)),
+                    sides: [left, right],
+                    bit,
+                    top,
+                };
+                self.young.push(young);
+                Some(Side::Young(self.young.len() - 1))
+            }
+            [Some(side), None] | [None, Some(side)] => Some(self.moved(side, top)),
+            [None, None] => None,
+        }
+    }
+
+    /// A link from depth `top` to a stored branch.
+    pub fn hang(&mut self, stored: StoredBranch, top: usize) -> Side {
+        if usize::from(stored.bit) == top {
+            return Side::Done(Edge::to_stored(stored, top));
+        }
+        self.stored.push((stored, top));
+        Side::Stored(self.stored.len() - 1)
+    }
+
+    /// The link with all branches made.
+    pub fn finish(self, side: Side, birth: u32) -> Edge {
+        let mut stored = self.hang_all();
+        let hashes = self.hashes(&stored);
+        let mut made: Vec<Option<Edge>> = Vec::with_capacity(self.young.len());
+        for (young, hash) in self.young.into_iter().zip(hashes) {
+            let edges = young.sides.map(|side| taken(&mut made, &mut stored, side));
+            let bit = u8::try_from(young.bit).expect("a bit of a key is below 248");
+            let node = Node::Branch(Arc::new(Branch { edges, birth, bit }));
+            made.push(Some(Edge { hash, node }));
+        }
+        taken(&mut made, &mut stored, side)
+    }
+
+    fn moved(&mut self, side: Side, top: usize) -> Side {
+        match side {
+            Side::Done(edge) => Side::Done(edge.moved(top)),
+            Side::Young(number) => {
+                self.young[number].top = top;
+                side
+            }
+            Side::Stored(number) => {
+                self.stored[number].1 = top;
+                side
+            }
+        }
+    }
+
+    fn key(&self, side: &Side) -> Key {
+        match side {
+            Side::Done(edge) => edge.node.first_key(),
+            Side::Young(number) => self.young[*number].key,
+            Side::Stored(number) => self.stored[*number].0.key,
+        }
+    }
+
+    fn height(&self, side: &Side) -> usize {
+        match side {
+            Side::Done(_) | Side::Stored(_) => 0,
+            Side::Young(number) => self.young[*number].height,
+        }
+    }
+
+    /// Links to the stored branches.
+    fn hang_all(&self) -> Vec<Option<Edge>> {
+        let lifts = self.stored.iter().map(|(stored, top)| Lift {
+            hash: stored.hash,
+            key: &stored.key,
+            depth: usize::from(stored.bit),
+            top: *top,
+        });
+        let hashes = lifted(lifts.collect());
+        let links = self.stored.iter().zip(hashes);
+        links
+            .map(|((stored, _), hash)| {
+                let node = Node::Far(Arc::new(*stored));
+                Some(Edge { hash, node })
+            })
+            .collect()
+    }
+
+    /// The hash of each branch at the depth that it is linked from.
+    fn hashes(&self, stored: &[Option<Edge>]) -> Vec<Hash> {
+        let mut hashes = vec![ZERO_HASH; self.young.len()];
+        let mut levels: Vec<Vec<usize>> = Vec::new();
+        for (number, young) in self.young.iter().enumerate() {
+            levels.resize_with(levels.len().max(young.height), Vec::new);
+            levels[young.height - 1].push(number);
+        }
+        for level in levels {
+            let nodes = level.iter().map(|&number| {
+                let [left, right] = self.young[number].sides.each_ref().map(|side| match side {
+                    Side::Done(edge) => &edge.hash,
+                    Side::Young(number) => &hashes[*number],
+                    Side::Stored(number) => &stored[*number].as_ref().expect("taken later").hash,
+                });
+                branch_node(left, right)
+            });
+            let own = hash_nodes(nodes);
+            let lifts = level.iter().zip(own).map(|(&number, hash)| Lift {
+                hash,
+                key: &self.young[number].key,
+                depth: self.young[number].bit,
+                top: self.young[number].top,
+            });
+            for (number, hash) in level.iter().zip(lifted(lifts.collect())) {
+                hashes[*number] = hash;
+            }
+        }
+        hashes
+    }
+}
+
+/// The hashes at the top of each run, taken up bit by bit.
+fn lifted(mut lifts: Vec<Lift<'_>>) -> Vec<Hash> {
+    loop {
+        let mut left: Vec<_> = lifts.iter_mut().filter(|one| one.depth > one.top).collect();
+        if left.is_empty() {
+            return lifts.into_iter().map(|one| one.hash).collect();
+        }
+        let nodes = left
+            .iter()
+            .map(|one| lift_node(&one.hash, one.key, one.depth - 1));
+        for (hash, one) in hash_nodes(nodes).into_iter().zip(&mut left) {
+            one.hash = hash;
+            one.depth -= 1;
+        }
+    }
+}
+
+fn taken(made: &mut [Option<Edge>], stored: &mut [Option<Edge>], side: Side) -> Edge {
+    let found = match side {
+        Side::Done(edge) => Some(edge),
+        Side::Young(number) => made[number].take(),
+        Side::Stored(number) => stored[number].take(),
+    };
+    found.expect("each branch has one parent")
+}
