@@ -35,10 +35,11 @@ each write of it reads what the key holds. Each state has its own chain. A node 
 runs from a block's octets to the stored state, with every signature checked. All of it, page cache
 included, in a memory cgroup of 96 MB, from a cold page cache. `history` waits for the disk every 16
 blocks, as a node does that imports, and the next block is there at once. `head` waits for the disk at
-every block, and for the next block 50 ms (a slot has 6 s): meanwhile what it will accumulate is read
-ahead. With slow syncs each sync takes 10 ms longer. The first 8 blocks have little to do and are left out. The base moves on by 8 blocks at once:
-one block in 8 bears that, so see the mean. Bytes written are those handed to the file; flash is what
-the kernel charged the process for. The snapshot is written and restored in such a group too.\
+every block, and 50 ms for the next block (a slot has 6 s): meanwhile what it will accumulate is read
+ahead. With slow syncs each sync takes 10 ms longer. The first 8 blocks have little to do and are left
+out. The base moves on by 8 blocks at once: one block in 8 bears that, so see the mean. Bytes written
+are those handed to the file; flash is what the kernel charged the process for. The snapshot is written
+and restored in such a group too.\
 """
 
 _SIZES = (1_000, 1_000_000)

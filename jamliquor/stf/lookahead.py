@@ -49,8 +49,10 @@ class Lookahead:
             self._foreseen.popitem(last=False)
 
     def start(self) -> None:
-        """Begin to read what the last block told of. To be called when nothing more is to be done for it:
-        reading takes processors and the disk from whatever else is done."""
+        """Begin to read what the last block told of.
+
+        Reading takes processors and the disk from whatever else is done, so it comes last for a block.
+        """
         if self._latest is not None:
             self._latest.start()
 
