@@ -191,7 +191,7 @@ class Importer:
         header = block.header
         if now is not None and header.slot > now:
             raise FutureBlock(header.slot, now)
-        posterior = self.preview(block, encoded)
+        posterior = self._transition(block, encoded, self._lookahead)
         self._ancestry.add(encoded.hash, header.slot, header.parent)
         self._keep(encoded.hash, posterior)
         if self._laps is not None:
@@ -216,6 +216,9 @@ class Importer:
         Raises:
             UnknownParent, InvalidBlock, HostError: as for :meth:`import_block`.
         """
+        return self._transition(block, encoded, None)
+
+    def _transition(self, block: Block, encoded: EncodedHeader, lookahead: Lookahead | None) -> State:
         parent = block.header.parent
         prior = self._states.get(parent)
         if prior is None:
@@ -231,7 +234,7 @@ class Importer:
                 self._observe,
                 self._parallel,
                 self._laps,
-                self._lookahead,
+                lookahead,
             )
         )
 

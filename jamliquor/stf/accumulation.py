@@ -33,6 +33,9 @@ __all__ = ["AccumulationResult", "accumulate", "foresee"]
 _FORESEEN_GAS: Final = 1_000_000
 """Gas that looking ahead spends on a service at most: a few milliseconds."""
 
+_FORESEEN_GAS_ALL: Final = 16 * _FORESEEN_GAS
+"""Gas that it spends on all services of a block."""
+
 
 class AccumulationResult(NamedTuple):
     """The state after accumulation, where accumulation decides it.
@@ -141,7 +144,12 @@ def foresee(
     gas, inputs = _work((), reports, chain.privileges.always_accumulate)
     known = Accounts(invocation.params, get)
     accounts = Accounts(invocation.params, foresight.get)
+    left = _FORESEEN_GAS_ALL
     for service in sorted(gas):
+        spent = min(gas[service], _FORESEEN_GAS, left)
+        left -= spent
+        if not spent:
+            break
         # Without its code in memory a service would seem to have none, and would ask for nothing.
         known.code_blob(service)
         # Whatever fails now fails again when it counts, or does not happen then.
@@ -151,7 +159,7 @@ def foresee(
                 accounts,
                 chain,
                 service=service,
-                gas=min(gas[service], _FORESEEN_GAS),
+                gas=spent,
                 inputs=inputs[service],
             )
 

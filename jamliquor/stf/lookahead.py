@@ -28,21 +28,22 @@ Lend = Callable[[], Foresight | None]
 class Lookahead:
     """Remembers for which reports the reading ahead has begun, and waits for it where it matters."""
 
-    __slots__ = ("_before", "_foreseen", "_latest")
+    __slots__ = ("_foreseen", "_reading")
 
     def __init__(self) -> None:
         self._foreseen: OrderedDict[bytes, None] = OrderedDict()
-        self._before: Foresight | None = None
-        self._latest: Foresight | None = None
+        self._reading: Foresight | None = None
 
     def begin(self, lend: Lend, reports: Sequence[WorkReport], look: Look) -> None:
-        """Have read what the reports will need that a block brings, and wait for nothing."""
-        self._before, self._latest = self._latest, None
+        """Find out what the reports will need that a block brought; nothing is read yet.
+
+        To be called for blocks that are valid alone: services of strangers run here.
+        """
         foresight = lend() if reports else None
         if foresight is None:
             return
         look(foresight, reports)
-        self._latest = foresight
+        self._reading = foresight
         for report in reports:
             self._foreseen[report.specification.package_hash] = None
         while len(self._foreseen) > _REMEMBERED:
@@ -53,17 +54,17 @@ class Lookahead:
 
         Reading takes processors and the disk from whatever else is done, so it comes last for a block.
         """
-        if self._latest is not None:
-            self._latest.start()
+        if self._reading is not None:
+            self._reading.start()
 
     def finish(self, lend: Lend, reports: Sequence[WorkReport], look: Look) -> None:
         """Wait until what the reports need that are about to be accumulated is in memory.
 
         What no block before told of, as after a start or on another fork, is looked at now.
         """
-        if self._before is not None:
-            self._before.wait()
-            self._before = None
+        if self._reading is not None:
+            self._reading.wait()
+            self._reading = None
         new = [one for one in reports if one.specification.package_hash not in self._foreseen]
         foresight = lend() if new else None
         if foresight is not None:

@@ -109,8 +109,6 @@ def transition(step: Step) -> State:
     lap("assurances")
     reported = _reports(step, judged, rotated, assured, recent, hashes, checks)
     lap("reports")
-    _look_ahead(step, rotated)
-    lap("looking ahead")
     provisions = preimages.check(extrinsic.preimages, prior.get)
     lap("preimages")
     free = prior.component(keys.PRIVILEGES).always_accumulate
@@ -118,11 +116,16 @@ def transition(step: Step) -> State:
     lap("signatures")
 
     try:
-        return _posterior(step, recent, judged, rotated, tickets, assured, reported, provisions)
+        posterior = _posterior(step, recent, judged, rotated, tickets, assured, reported, provisions)
     finally:
         # A bad signature is what condemns the block, whatever its reports have led to.
         checks.join()
         lap("signatures, waiting")
+    if step.lookahead is not None:
+        found = [guarantee.report for guarantee in extrinsic.guarantees]
+        step.lookahead.begin(posterior.foresight, found, _look(step, posterior, rotated))
+        lap("looking ahead")
+    return posterior
 
 
 def _posterior(
@@ -241,7 +244,8 @@ def _accumulation(
 
     def coming(reports: Sequence[WorkReport]) -> None:
         assert step.lookahead is not None, "asked for only then"
-        step.lookahead.finish(step.prior.foresight, reports, _look(step, rotated))
+        look = _look(step, step.prior, rotated)
+        step.lookahead.finish(step.prior.foresight, reports, look)
 
     return accumulation.accumulate(
         step.params,
@@ -263,16 +267,9 @@ def _accumulation(
     )
 
 
-def _look_ahead(step: Step, rotated: safrole.Rotated) -> None:
-    """Begin to read what the reports of this block will need in one of the next."""
-    if step.lookahead is not None:
-        reports = [guarantee.report for guarantee in step.block.extrinsic.guarantees]
-        step.lookahead.begin(step.prior.foresight, reports, _look(step, rotated))
-
-
-def _look(step: Step, rotated: safrole.Rotated) -> Look:
-    """Runs the services of reports on what memory knows of the prior state."""
-    component = step.prior.component
+def _look(step: Step, state: State, rotated: safrole.Rotated) -> Look:
+    """Runs the services of reports on what memory knows of a state."""
+    component = state.component
     chain = Chain(
         component(keys.STAGING_VALIDATORS),
         component(keys.AUTHORIZATION_QUEUES),
@@ -282,7 +279,7 @@ def _look(step: Step, rotated: safrole.Rotated) -> Look:
 
     def look(foresight: Foresight, reports: Sequence[WorkReport]) -> None:
         invocation = AccumulateInvocation(step.params, step.engine, slot, entropy, None, None)
-        accumulation.foresee(invocation, chain, reports, step.prior.get, foresight)
+        accumulation.foresee(invocation, chain, reports, state.get, foresight)
 
     return look
 

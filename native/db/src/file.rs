@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use redb::backends::FileBackend;
@@ -42,9 +42,16 @@ fn expect_random_reads(file: &File) {
     let _ = file;
 }
 
-/// A locked file of a database; a clone is the same file.
-#[derive(Clone, Debug)]
+/// A locked file of a database.
+#[derive(Debug)]
 pub struct WatchedFile(Arc<Inner>);
+
+/// What may be asked of the file beside the database, which alone keeps it open.
+#[derive(Debug)]
+pub struct Watch {
+    file: Weak<Inner>,
+    written: Arc<AtomicU64>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -54,7 +61,7 @@ struct Inner {
     pending: Mutex<Pending>,
     trial: Trial,
     changes: AtomicU64,
-    written: AtomicU64,
+    written: Arc<AtomicU64>,
     /// Whether a write was lost that the database took for done.
     failed: AtomicBool,
 }
@@ -82,20 +89,32 @@ impl WatchedFile {
             pending: Mutex::new(Pending::default()),
             trial,
             changes: AtomicU64::new(0),
-            written: AtomicU64::new(0),
+            written: Arc::default(),
             failed: AtomicBool::new(false),
         })))
     }
 
+    /// What may be asked of it once the database has it.
+    pub fn watch(&self) -> Watch {
+        Watch {
+            file: Arc::downgrade(&self.0),
+            written: Arc::clone(&self.0.written),
+        }
+    }
+}
+
+impl Watch {
     /// Bytes that were written so far.
     pub fn written(&self) -> u64 {
-        self.0.written.load(Ordering::Relaxed)
+        self.written.load(Ordering::Relaxed)
     }
 
     /// Hands what waits for a sync to the system already. After an error the file refuses everything,
     /// as what the database takes for written is not there.
     pub fn flush(&self) -> Result<()> {
-        self.0.flush(&mut self.0.pending())
+        self.file
+            .upgrade()
+            .map_or(Ok(()), |file| file.flush(&mut file.pending()))
     }
 }
 
@@ -219,7 +238,7 @@ impl StorageBackend for WatchedFile {
     }
 
     fn close(&self) -> Result<()> {
-        self.0.flush(&mut self.0.pending())?;
-        self.0.backend.close()
+        let flushed = self.0.flush(&mut self.0.pending());
+        self.0.backend.close().and(flushed)
     }
 }

@@ -26,7 +26,7 @@ use jamliquor_trie::{verify, Advance, Base, Place, Source, SourceError, Trie};
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use crate::cache::{Cache, Item, Name};
-use crate::file::WatchedFile;
+use crate::file::{Watch, WatchedFile};
 use crate::rows::unseal;
 
 pub use crate::file::Trial;
@@ -179,7 +179,7 @@ struct Shared {
     base: RwLock<Base>,
     generation: AtomicU32,
     counts: Counts,
-    file: WatchedFile,
+    file: Watch,
 }
 
 impl fmt::Debug for Shared {
@@ -198,10 +198,11 @@ impl Db {
     pub fn open(path: &Path, cache: usize, file_cache: usize, trial: Trial) -> Result<Db, DbError> {
         // Inner pages are what pays.
         let own = file_cache / 4;
-        let file = WatchedFile::open(path, file_cache - own, trial)?;
+        let opened = WatchedFile::open(path, file_cache - own, trial)?;
+        let file = opened.watch();
         let database = Database::builder()
             .set_cache_size(own)
-            .create_with_backend(file.clone())?;
+            .create_with_backend(opened)?;
         let db = Db {
             shared: Arc::new(Shared {
                 database: RwLock::new(Some(database)),

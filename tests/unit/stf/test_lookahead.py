@@ -37,8 +37,8 @@ class _Chain:
 
     def block(self, brings: str, accumulates: str) -> list[str]:
         self.log.clear()
-        self._ahead.begin(self._lend, _reports(brings), self._look)
         self._ahead.finish(self._lend, _reports(accumulates), self._look)
+        self._ahead.begin(self._lend, _reports(brings), self._look)
         self._ahead.start()
         return list(self.log)
 
@@ -58,14 +58,14 @@ def _reports(names: str) -> Any:
 def test_what_a_block_brings_is_awaited_by_the_next_one() -> None:
     chain = _Chain()
     assert chain.block("ab", "") == ["look 1 ab", "start 1"]
-    assert chain.block("c", "ab") == ["look 2 c", "wait 1", "start 2"]
+    assert chain.block("c", "ab") == ["wait 1", "look 2 c", "start 2"]
     assert chain.block("", "c") == ["wait 2"]
 
 
 def test_what_nobody_told_of_is_looked_at_when_it_matters() -> None:
     chain = _Chain()
-    assert chain.block("b", "a") == ["look 1 b", "look 2 a", "wait 2", "start 1"]
-    assert chain.block("", "bc") == ["wait 1", "look 3 c", "wait 3"]
+    assert chain.block("b", "a") == ["look 1 a", "wait 1", "look 2 b", "start 2"]
+    assert chain.block("", "bc") == ["wait 2", "look 3 c", "wait 3"]
 
 
 def test_a_report_that_waits_some_blocks_is_not_looked_at_again() -> None:
