@@ -18,6 +18,7 @@ from benchmarks.memory_group import within
 from jamliquor.node.node import Node
 from jamliquor.node.restoring import restore
 from jamliquor.node.settings import DEFAULTS
+from jamliquor.node.sources import TOLD_BLOCKS
 from jamliquor.params import TINY
 from jamliquor.pvm.engine import NativeEngine
 from jamliquor.store._db import Trial
@@ -167,13 +168,17 @@ def _import(home: Path, mode: str) -> dict[str, Any]:
     node = Node(TINY, NativeEngine(), store, settings=settings)
     spans, puts = [], []
     before, counted = store.counters, _counts()
-    for number, path in enumerate(big_chain.block_files(home)):
+    files = big_chain.block_files(home)
+    for number, path in enumerate(files):
         octets = path.read_bytes()
+        told = [one.read_bytes() for one in files[number : number + TOLD_BLOCKS]]
         if number == _FIRST:
             before, counted = store.counters, _counts()
         time.sleep(_PAUSE_SECONDS if mode.startswith("head") else 0)
         timed.seconds = 0.0
         begun = time.perf_counter()
+        if mode == "history" and number % TOLD_BLOCKS == 0:
+            node.announce(told)
         node.receive(octets)
         spans.append(time.perf_counter() - begun)
         puts.append(timed.seconds)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from jamliquor.chain.ancestry import Ancestry
 from jamliquor.chain.record import BlockRecord
 from jamliquor.codec import codec
-from jamliquor.errors import FutureBlock, UnknownParent
+from jamliquor.errors import DecodeError, FutureBlock, UnknownParent
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import Engine
 from jamliquor.state import keys
@@ -18,7 +19,7 @@ from jamliquor.stf.header import EncodedHeader
 from jamliquor.stf.header import encode as encode_header
 from jamliquor.stf.laps import Laps
 from jamliquor.stf.lookahead import Lookahead
-from jamliquor.stf.transition import Step, prepare, transition
+from jamliquor.stf.transition import Step, look_on, prepare, transition
 from jamliquor.types.block import Block
 from jamliquor.types.header import Header
 from jamliquor.types.state import TicketKeys
@@ -204,6 +205,26 @@ class Importer:
             header.parent,
             encoded.unsigned + header.seal,
         )
+
+    def announce(self, head: bytes, blocks: Iterable[bytes]) -> None:
+        """Begin to read what blocks will need that come soon, as far as the state after a block tells.
+
+        They are read together, which disturbs the blocks less than reading for each. Services run here,
+        on bounded gas, before anything of the blocks is checked. Nothing else comes of it.
+
+        Args:
+            blocks: their encodings; what cannot be decoded is left to :meth:`import_block`.
+        """
+        state = self._states.get(head)
+        if state is None or not state.trie.is_cold:
+            return
+        reports = []
+        for octets in blocks:
+            with suppress(DecodeError):
+                block = codec(Block, self.params).decode(octets)
+                reports += [guarantee.report for guarantee in block.extrinsic.guarantees]
+        self._lookahead.begin(state.foresight, reports, look_on(self.params, self._engine, state))
+        self._lookahead.start()
 
     def read_ahead(self) -> None:
         """Begin to read what the next block will need, as far as the last one tells. To be called when

@@ -29,7 +29,7 @@ from jamliquor.node.outcome import Outcome, Verdict
 from jamliquor.node.questions import Subject
 from jamliquor.node.restoring import contents_of, restore
 from jamliquor.node.settings import DEFAULTS, Settings
-from jamliquor.node.sources import Genesis, Sent, Source, open_source
+from jamliquor.node.sources import Genesis, Sent, Source, in_groups, open_source
 from jamliquor.params import ChainParams
 from jamliquor.pvm.engine import NativeEngine
 from jamliquor.stf.laps import Laps
@@ -217,10 +217,15 @@ class DatabaseSession:
             early = first is not None and index == 0
             source = first if early and first else open_source(path, directory.params)
             _demand_same_chain(source, directory)
-            for sent in source.blocks:
-                self._take(sent, None)
-                if self._stop.requested:
-                    return
+            # A pipe may be slow: whoever waits for the next block cannot tell of it.
+            whole = path.is_file() or path.is_dir()
+            groups = in_groups(source.blocks) if whole else ([sent] for sent in source.blocks)
+            for group in groups:
+                self._node.announce([sent.octets for sent in group])
+                for sent in group:
+                    self._take(sent, None)
+                    if self._stop.requested:
+                        return
             left = self._node.give_up("its source ended")
             if left:
                 self._count(left, refused=False)

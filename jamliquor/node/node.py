@@ -9,7 +9,7 @@ start (:mod:`jamliquor.node.recovery`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -213,6 +213,14 @@ class Node:
             if outcome.verdict is Verdict.IMPORTED:
                 outcomes += self._release(outcome.hash, now)
         return outcomes
+
+    def announce(self, blocks: Sequence[bytes]) -> None:
+        """Tell of encoded blocks that :meth:`receive` will get soon, from a source that is trusted.
+
+        Where the state is larger than memory, what they will need is read together.
+        """
+        with self._noticing():
+            self._importer.announce(self.head, blocks)
 
     def preview(self, block: Block) -> State:
         """The state that a block would lead to; nothing is kept of it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from jamliquor.chain.record import BlockRecord
 from jamliquor.codec import codec
@@ -85,6 +85,33 @@ class Source(NamedTuple):
     def genesis_hash(self) -> bytes:
         """Hash of the first header; zero where the source has none."""
         return bytes(32) if self.genesis is None else blake2b(self.genesis.header)
+
+
+TOLD_BLOCKS: Final = 4
+"""Blocks that a node hears of together, before it gets the first of them."""
+
+_TOLD_OCTETS: Final = 1 << 20
+
+
+def in_groups(blocks: Iterable[Sent]) -> Iterator[list[Sent]]:
+    """Blocks in groups that a node can be told of; large ones come one by one.
+
+    Whatever ends the blocks early is raised behind the last of them.
+    """
+    group: list[Sent] = []
+    try:
+        for sent in blocks:
+            group.append(sent)
+            octets = sum(len(one.octets) for one in group)
+            if len(group) == TOLD_BLOCKS or octets >= _TOLD_OCTETS:
+                yield group
+                group = []
+    except Exception:
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
 
 
 def open_source(path: Path, params: ChainParams | None) -> Source:

@@ -30,11 +30,11 @@ from jamliquor.types.work import WorkReport
 __all__ = ["AccumulationResult", "accumulate", "foresee"]
 
 
-_FORESEEN_GAS: Final = 1_000_000
-"""Gas that looking ahead spends on a service at most: a few milliseconds."""
+_FORESEEN_GAS: Final = 4_000_000
+"""Gas that looking ahead spends on a service at most: some ten milliseconds."""
 
-_FORESEEN_GAS_ALL: Final = 16 * _FORESEEN_GAS
-"""Gas that it spends on all services of a block."""
+_FORESEEN_GAS_ALL: Final = 4 * _FORESEEN_GAS
+"""Gas that it spends on all services together."""
 
 
 class AccumulationResult(NamedTuple):

@@ -35,16 +35,17 @@ class Lookahead:
         self._reading: Foresight | None = None
 
     def begin(self, lend: Lend, reports: Sequence[WorkReport], look: Look) -> None:
-        """Find out what the reports will need that a block brought; nothing is read yet.
+        """Find out what the reports will need that blocks bring; nothing is read yet.
 
-        To be called for blocks that are valid alone: services of strangers run here.
+        Services run here, on bounded gas, so the blocks are valid or their source is trusted.
         """
-        foresight = lend() if reports else None
+        new = self._unforeseen(reports)
+        foresight = lend() if new else None
         if foresight is None:
             return
-        look(foresight, reports)
+        look(foresight, new)
         self._reading = foresight
-        for report in reports:
+        for report in new:
             self._foreseen[report.specification.package_hash] = None
         while len(self._foreseen) > _REMEMBERED:
             self._foreseen.popitem(last=False)
@@ -65,8 +66,12 @@ class Lookahead:
         if self._reading is not None:
             self._reading.wait()
             self._reading = None
-        new = [one for one in reports if one.specification.package_hash not in self._foreseen]
+        new = self._unforeseen(reports)
         foresight = lend() if new else None
         if foresight is not None:
             look(foresight, new)
             foresight.wait()
+
+    def _unforeseen(self, reports: Sequence[WorkReport]) -> list[WorkReport]:
+        known = self._foreseen
+        return [one for one in reports if one.specification.package_hash not in known]

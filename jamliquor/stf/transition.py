@@ -123,7 +123,8 @@ def transition(step: Step) -> State:
         lap("signatures, waiting")
     if step.lookahead is not None:
         found = [guarantee.report for guarantee in extrinsic.guarantees]
-        step.lookahead.begin(posterior.foresight, found, _look(step, posterior, rotated))
+        look = look_on(params, step.engine, posterior)
+        step.lookahead.begin(posterior.foresight, found, look)
         lap("looking ahead")
     return posterior
 
@@ -244,7 +245,7 @@ def _accumulation(
 
     def coming(reports: Sequence[WorkReport]) -> None:
         assert step.lookahead is not None, "asked for only then"
-        look = _look(step, step.prior, rotated)
+        look = look_on(step.params, step.engine, step.prior)
         step.lookahead.finish(step.prior.foresight, reports, look)
 
     return accumulation.accumulate(
@@ -267,7 +268,7 @@ def _accumulation(
     )
 
 
-def _look(step: Step, state: State, rotated: safrole.Rotated) -> Look:
+def look_on(params: ChainParams, engine: Engine, state: State) -> Look:
     """Runs the services of reports on what memory knows of a state."""
     component = state.component
     chain = Chain(
@@ -275,10 +276,10 @@ def _look(step: Step, state: State, rotated: safrole.Rotated) -> Look:
         component(keys.AUTHORIZATION_QUEUES),
         component(keys.PRIVILEGES),
     )
-    slot, entropy = step.block.header.slot, rotated.entropy[0]
+    slot, entropy = component(keys.TIME), component(keys.ENTROPY)[0]
 
     def look(foresight: Foresight, reports: Sequence[WorkReport]) -> None:
-        invocation = AccumulateInvocation(step.params, step.engine, slot, entropy, None, None)
+        invocation = AccumulateInvocation(params, engine, slot, entropy)
         accumulation.foresee(invocation, chain, reports, state.get, foresight)
 
     return look

@@ -38,7 +38,7 @@ REBUILD: Final = "jamliquor repair --rebuild makes the state anew from snapshot 
 """What to do about damage that cannot be repaired in place."""
 
 DEFAULT_CACHE_BYTES: Final = 8 << 20
-DEFAULT_FILE_CACHE_BYTES: Final = 6 << 20
+DEFAULT_FILE_CACHE_BYTES: Final = 7 << 20
 
 DEFAULT_STRIDE: Final = 8
 

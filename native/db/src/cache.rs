@@ -46,16 +46,15 @@ impl Item {
     }
 }
 
-/// What is new may take one part in so many of what inner pages leave, even where everything else is in
-/// use: it was read ahead, perhaps, and will be needed in a moment.
-const FRESH_PART: usize = 2;
+/// What is new may take so many eighths of what inner pages leave, even where everything else is in use:
+/// it was read ahead, perhaps, and will be needed in a moment.
+const FRESH_EIGHTHS: usize = 7;
 
 /// Which queue an entry waits in for its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
-    /// It is new.
+    /// It is new, and was not used yet.
     Fresh,
-    /// It was used since it was new.
     Proven,
     Inner,
 }
@@ -99,8 +98,16 @@ impl Cache {
 
     pub fn get(&mut self, name: &Name) -> Option<Item> {
         let entry = self.entries.get_mut(name)?;
-        entry.used = true;
-        Some(entry.item.clone())
+        entry.used = entry.turn != Turn::Fresh;
+        let item = entry.item.clone();
+        if !entry.used {
+            entry.turn = Turn::Proven;
+            self.queue(Turn::Fresh).bytes -= item.bytes();
+            let proven = self.queue(Turn::Proven);
+            proven.bytes += item.bytes();
+            proven.names.push_back(*name);
+        }
+        Some(item)
     }
 
     /// Adds an entry, or replaces it.
@@ -169,7 +176,8 @@ impl Cache {
         let others = fresh.bytes + proven.bytes;
         if others == 0 || !(spared || inner.bytes == 0) {
             Turn::Inner
-        } else if proven.bytes == 0 || fresh.bytes > (self.limit - inner.bytes) / FRESH_PART {
+        } else if proven.bytes == 0 || fresh.bytes > (self.limit - inner.bytes) / 8 * FRESH_EIGHTHS
+        {
             Turn::Fresh
         } else {
             Turn::Proven
@@ -194,9 +202,6 @@ impl Cache {
         self.queue(turn).bytes -= entry.item.bytes();
         if entry.used {
             entry.used = false;
-            if turn == Turn::Fresh {
-                entry.turn = Turn::Proven;
-            }
             self.wait(name, entry, false);
         }
     }

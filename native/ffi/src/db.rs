@@ -57,7 +57,7 @@ unsafe fn path_of(path: *const u8, len: usize) -> Result<Option<PathBuf>, Failur
 
 /// Large pieces of memory are had from the system one by one, and go back to it at once.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const LARGE: i32 = 256 << 10;
+const LARGE: i32 = 768 << 10;
 
 /// Keeps threads that read for a moment from each having memory set aside for them, and what a move of
 /// the base needs for a moment from staying.

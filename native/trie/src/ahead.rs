@@ -22,6 +22,9 @@ const FEW: usize = 3;
 /// One key of so many is looked at before all are.
 const SAMPLE: usize = 8;
 
+/// Keys that all threads read together: about those of a block that changes much.
+const TOGETHER: usize = 128;
+
 const STACK_BYTES: usize = 1 << 18;
 
 /// What memory tells about a key.
@@ -107,8 +110,14 @@ impl Trie {
         keys
     }
 
-    /// Looks up many keys for the sake of the source's cache.
+    /// Looks up many keys for the sake of the source's cache, more or less in their order: the cache lets go
+    /// first of what came first.
     fn read_all(&self, mut keys: Vec<Key>) {
+        keys.chunks_mut(TOGETHER)
+            .for_each(|keys| self.read_together(keys));
+    }
+
+    fn read_together(&self, keys: &mut [Key]) {
         // Neighbours share pages, so each thread takes a stretch of keys.
         keys.sort_unstable();
         let share = keys.len().div_ceil(THREADS);
@@ -141,7 +150,9 @@ fn builder() -> thread::Builder {
 #[derive(Debug)]
 pub struct Foresight {
     trie: Trie,
-    asked: HashSet<Key>,
+    /// Keys in the order in which they were asked for, each once.
+    asked: Vec<Key>,
+    known: HashSet<Key>,
     /// The thread that leads the others; it tells how many keys memory lacked.
     reader: Option<JoinHandle<usize>>,
 }
@@ -151,7 +162,8 @@ impl Foresight {
     pub fn new(trie: &Trie) -> Foresight {
         Foresight {
             trie: trie.clone(),
-            asked: HashSet::new(),
+            asked: Vec::new(),
+            known: HashSet::new(),
             reader: None,
         }
     }
@@ -160,16 +172,22 @@ impl Foresight {
     pub fn get(&mut self, key: &Key) -> Peek {
         let known = self.trie.peek(key);
         if known == Peek::Unknown {
-            self.asked.insert(*key);
+            self.ask(key);
         }
         known
     }
 
+    fn ask(&mut self, key: &Key) {
+        if self.known.insert(*key) {
+            self.asked.push(*key);
+        }
+    }
+
     /// Begins to read what memory lacked so far, and lacks of some more keys; comes back at once.
     pub fn start(&mut self, more: &[Key]) {
-        self.asked.extend(more);
+        more.iter().for_each(|key| self.ask(key));
         if self.reader.is_none() {
-            let (trie, keys) = (self.trie.clone(), self.asked.drain().collect());
+            let (trie, keys) = (self.trie.clone(), std::mem::take(&mut self.asked));
             // Without a thread nothing is read ahead.
             self.reader = builder().spawn(move || read_lacking(&trie, keys)).ok();
         }
@@ -180,7 +198,7 @@ impl Foresight {
         // A thread that died has read nothing; the lookup that matters will.
         let before = self.reader.take().map(JoinHandle::join);
         let mut read = before.and_then(Result::ok).unwrap_or_default();
-        read += read_lacking(&self.trie, self.asked.drain().collect());
+        read += read_lacking(&self.trie, std::mem::take(&mut self.asked));
         if let Some(source) = self.trie.reader().0 {
             source.count_fetched(read);
         }

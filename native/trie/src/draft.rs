@@ -8,6 +8,9 @@ use std::sync::Arc;
 use crate::hash::{branch_node, hash_nodes, lift_node, Hash, ZERO_HASH};
 use crate::node::{Branch, Edge, Key, Node, StoredBranch};
 
+/// Branches above an entry in a trie of a million, about.
+const USUAL_DEPTH: usize = 16;
+
 /// One side of a branch in the making.
 #[derive(Debug)]
 pub(crate) enum Side {
@@ -50,6 +53,14 @@ pub(crate) struct Drafts {
 }
 
 impl Drafts {
+    /// With room for the branches that so many updates change in a large trie.
+    pub fn for_updates(updates: usize) -> Drafts {
+        Drafts {
+            young: Vec::with_capacity(updates * USUAL_DEPTH),
+            stored: Vec::with_capacity(updates),
+        }
+    }
+
     /// What remains of two sides that part at bit `bit`, each linked from depth `bit + 1`, for a link
     /// from depth `top`.
     pub fn join(&mut self, sides: [Option<Side>; 2], bit: usize, top: usize) -> Option<Side> {

@@ -208,7 +208,7 @@ impl Trie {
                 reader: self.reader(),
                 base: self.reader().base(),
                 birth: child.generation,
-                drafts: Drafts::default(),
+                drafts: Drafts::for_updates(updates.len()),
             };
             let side = match &self.root {
                 Some(edge) => work.update(edge, 0, &updates)?,

@@ -14,6 +14,7 @@ from jamliquor.params import TINY
 from jamliquor.pvm.engine import NativeEngine
 from jamliquor.state.foresight import Foresight
 from jamliquor.state.state import State
+from jamliquor.state.trie import Trie
 from jamliquor.store.disk import DiskStore
 from jamliquor.types.header import Header
 from tests.unit.store.test_disk import ENTRIES, KEYS, filled, opened
@@ -84,5 +85,27 @@ def test_a_chain_is_the_same_with_it(
         assert outcomes[0].root == happening.root
     # Each block looks ahead once; none has to look at what it accumulates.
     assert 0 < len(asked) <= _SLOTS
+    node.close()
+    store.close()
+
+
+def test_blocks_that_were_announced_find_all_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Devnet(Options(tickets=0, work="key-value"))
+    begun = network.genesis
+    made = [happening.octets or b"" for happening in network.run(_SLOTS)]
+    header = codec(Header, TINY).encode(begun.header)
+    store = DiskStore(tmp_path, TINY)
+    record = BlockRecord(begun.hash, bytes(32), 0, 0, begun.state.root, False, header)
+    store.initialise(record, begun.state.items())
+    monkeypatch.setattr(Trie, "is_cold", True)
+    node = Node(TINY, NativeEngine(), store)
+    for start in range(0, _SLOTS, 4):
+        node.announce([b"no block", *made[start : start + 4]])
+        for octets in made[start : start + 4]:
+            assert node.receive(octets)[0].root is not None
+    assert node.head_record.state_root == network.node.head_record.state_root
+    assert store.counters.fetched > 0
     node.close()
     store.close()
