@@ -67,11 +67,18 @@ pub(crate) fn lift_node(hash: &Hash, key: &Key, depth: usize) -> [u8; NODE_BYTES
 
 /// Hashes of many nodes, several at once where the processor can.
 pub(crate) fn hash_nodes(nodes: impl Iterator<Item = [u8; NODE_BYTES]>) -> Vec<Hash> {
-    let nodes: Vec<_> = nodes.collect();
-    match nodes.as_slice() {
-        [node] => vec![blake2b(node)],
-        nodes => hash_all(nodes.iter().map(|node| &node[..])),
+    let mut nodes = nodes.peekable();
+    let mut hashes = Vec::with_capacity(nodes.size_hint().0);
+    let mut batch = Vec::with_capacity(BATCH);
+    while nodes.peek().is_some() {
+        batch.clear();
+        batch.extend(nodes.by_ref().take(BATCH));
+        match batch.as_slice() {
+            [node] => hashes.push(blake2b(node)),
+            nodes => hashes.extend(hash_all(nodes.iter().map(|node| &node[..]))),
+        }
     }
+    hashes
 }
 
 /// Hashes of many leaves (function L), several at once where the processor can.
