@@ -106,6 +106,7 @@ impl Cache {
             let proven = self.queue(Turn::Proven);
             proven.bytes += item.bytes();
             proven.names.push_back(*name);
+            self.tidy(Turn::Fresh);
         }
         Some(item)
     }
@@ -144,12 +145,17 @@ impl Cache {
             return;
         };
         self.queue(entry.turn).bytes -= entry.item.bytes();
+        self.tidy(entry.turn);
+    }
+
+    /// Keeps the names of what is gone from a queue from outgrowing the others.
+    fn tidy(&mut self, turn: Turn) {
         let entries = &self.entries;
-        let names = &mut self.queues[entry.turn as usize].names;
+        let names = &mut self.queues[turn as usize].names;
         if names.len() > 2 * entries.len() + FORGOTTEN {
             let mut once = HashSet::new();
             names.retain(|name| {
-                let here = entries.get(name).is_some_and(|one| one.turn == entry.turn);
+                let here = entries.get(name).is_some_and(|one| one.turn == turn);
                 here && once.insert(*name)
             });
         }
@@ -245,6 +251,20 @@ mod tests {
         }
         for key in 20..28 {
             assert!(cache.get(&value(key, 0).0).is_some());
+        }
+    }
+
+    #[test]
+    fn names_of_what_is_gone_are_forgotten() {
+        let mut cache = Cache::new(10_000);
+        for number in 0..5_000u16 {
+            let (_, item) = value(0, 300);
+            let mut key = [0; 31];
+            key[..2].copy_from_slice(&number.to_le_bytes());
+            cache.put(Name::Value(key), item);
+            assert!(cache.get(&Name::Value(key)).is_some());
+            let names: usize = cache.queues.iter().map(|queue| queue.names.len()).sum();
+            assert!(names <= 2 * (2 * cache.entries.len() + FORGOTTEN + 1));
         }
     }
 
