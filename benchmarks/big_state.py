@@ -171,13 +171,15 @@ def _import(home: Path, mode: str) -> dict[str, Any]:
     files = big_chain.block_files(home)
     for number, path in enumerate(files):
         octets = path.read_bytes()
-        told = [one.read_bytes() for one in files[number : number + TOLD_BLOCKS]]
+        told = []
+        if mode == "history" and number % TOLD_BLOCKS == 0:
+            told = [one.read_bytes() for one in files[number : number + TOLD_BLOCKS]]
         if number == _FIRST:
             before, counted = store.counters, _counts()
         time.sleep(_PAUSE_SECONDS if mode.startswith("head") else 0)
         timed.seconds = 0.0
         begun = time.perf_counter()
-        if mode == "history" and number % TOLD_BLOCKS == 0:
+        if told:
             node.announce(told)
         node.receive(octets)
         spans.append(time.perf_counter() - begun)

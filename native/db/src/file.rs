@@ -127,10 +127,16 @@ impl Inner {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn flush(&self, pending: &mut Pending) -> Result<()> {
-        if self.failed.load(Ordering::SeqCst) {
-            return Err(Error::other("closed after an earlier failure"));
+    /// Refuses to go on where a write was lost.
+    fn demand_whole(&self) -> Result<()> {
+        match self.failed.load(Ordering::SeqCst) {
+            true => Err(Error::other("closed after an earlier failure")),
+            false => Ok(()),
         }
+    }
+
+    fn flush(&self, pending: &mut Pending) -> Result<()> {
+        self.demand_whole()?;
         let taken = pending.take();
         let written = taken.each(|offset, bytes| {
             self.change(b'W', offset, bytes)?;
@@ -181,9 +187,7 @@ impl StorageBackend for WatchedFile {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         let file = &*self.0;
-        if file.failed.load(Ordering::SeqCst) {
-            return Err(Error::other("closed after an earlier failure"));
-        }
+        file.demand_whole()?;
         let known = file.recent().read(offset, out);
         let Err(missed) = known else {
             return Ok(());
