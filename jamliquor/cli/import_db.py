@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -217,19 +217,24 @@ class DatabaseSession:
             early = first is not None and index == 0
             source = first if early and first else open_source(path, directory.params)
             _demand_same_chain(source, directory)
-            # A pipe may be slow: whoever waits for the next block cannot tell of it.
-            whole = path.is_file() or path.is_dir()
-            groups = in_groups(source.blocks) if whole else ([sent] for sent in source.blocks)
-            for group in groups:
-                self._node.announce([sent.octets for sent in group])
-                for sent in group:
-                    self._take(sent, None)
-                    if self._stop.requested:
-                        return
+            for sent in self._announced(path, source.blocks):
+                self._take(sent, None)
+                if self._stop.requested:
+                    return
             left = self._node.give_up("its source ended")
             if left:
                 self._count(left, refused=False)
                 raise _missing(source, left)
+
+    def _announced(self, path: Path, blocks: Iterator[Sent]) -> Iterator[Sent]:
+        """The blocks; of those of a file or a folder the node hears some at a time."""
+        if not (path.is_file() or path.is_dir()):
+            # A pipe may be slow: whoever waits for the next block cannot tell of it.
+            yield from blocks
+            return
+        for group in in_groups(blocks):
+            self._node.announce([sent.octets for sent in group])
+            yield from group
 
     def _take(self, sent: Sent, now: int | None) -> list[Outcome]:
         # Before the block: if this fails, it is offered again.

@@ -150,10 +150,10 @@ def foresee(
         left -= spent
         if not spent:
             break
-        # Without its code in memory a service would seem to have none, and would ask for nothing.
-        known.code_blob(service)
         # Whatever fails now fails again when it counts, or does not happen then.
         with suppress(JamliquorError):
+            # Without its code in memory a service would seem to have none, and would ask for nothing.
+            known.code_blob(service)
             accumulate_service(
                 invocation,
                 accounts,

@@ -294,10 +294,7 @@ impl Work<'_> {
             return Ok(self.build(&entries, top));
         }
         let own = edge.node.bit();
-        let from = match own == top {
-            true => top,
-            false => parting_bit(&edge.node.first_key(), own, updates),
-        };
+        let from = parting_bit(|| edge.node.first_key(), own, top, updates);
         let (left, right) = parted(updates, from);
         if from < own {
             return self.part(edge, from, top, left, right);
@@ -327,10 +324,7 @@ impl Work<'_> {
         updates: &[Update<'_>],
     ) -> Changed {
         let own = page.bit(index);
-        let from = match own == top {
-            true => top,
-            false => parting_bit(&page.key_below(index), own, updates),
-        };
+        let from = parting_bit(|| page.key_below(index), own, top, updates);
         let (left, right) = parted(updates, from);
         if from < own {
             return self.part(&page.edge(index, own), from, top, left, right);
@@ -451,12 +445,16 @@ fn parted<'a, 'b>(updates: &'a [Update<'b>], at: usize) -> (&'a [Update<'b>], &'
 }
 
 /// The first bit at which a branch over this key and sorted updates part: the branch's own, or an
-/// earlier one at which an update leaves the run of bits that all its keys share.
-fn parting_bit(key: &Key, own: usize, updates: &[Update<'_>]) -> usize {
+/// earlier one at which an update leaves the run of bits that all its keys share from `top` on.
+fn parting_bit(key: impl Fn() -> Key, own: usize, top: usize, updates: &[Update<'_>]) -> usize {
+    if own == top {
+        return own;
+    }
+    let key = key();
     // Sorted: the update that parts first is the first or the last.
     [updates.first(), updates.last()]
         .into_iter()
         .flatten()
-        .map(|update| shared_bits(key, update.key))
+        .map(|update| shared_bits(&key, update.key))
         .fold(own, usize::min)
 }
