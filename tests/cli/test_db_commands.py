@@ -19,7 +19,7 @@ from jamliquor.types.block import Block
 from tests.support.archives import write_archive
 from tests.support.command import COMMAND, Ran, run
 from tests.support.maker import Made, Maker
-from tests.support.service import Service, until
+from tests.support.service import Service, ended, until
 
 SLOTS = range(1, 41)
 
@@ -328,17 +328,13 @@ def test_a_torn_log_is_cut_at_the_next_start(db: Path, archive: Path) -> None:
 
 @pytest.fixture
 def start(db: Path) -> Iterator[Callable[..., Service]]:
-    running: list[Service] = []
+    with ended() as running:
 
-    def begin(follow: Path, *options: str) -> Service:
-        running.append(Service(db, follow, *options))
-        return running[-1]
+        def begin(follow: Path, *options: str) -> Service:
+            running.append(Service(db, follow, *options))
+            return running[-1]
 
-    yield begin
-    for service in running:
-        if service.process.poll() is None:
-            service.process.kill()
-        service.process.communicate()
+        yield begin
 
 
 def imported(folder: Path) -> int:

@@ -32,7 +32,7 @@ from jamliquor.node.settings import DEFAULTS
 from tests.support.archives import write_archive
 from tests.support.command import COMMAND, run
 from tests.support.maker import Made, Maker
-from tests.support.service import Service, is_connected, until
+from tests.support.service import Service, ended, is_connected, until
 
 _AHEAD = 5
 NOTE = "answered by the running node\n"
@@ -66,17 +66,13 @@ def db(filled: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def start(db: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Starts nodes on the directory that follow a socket."""
-    running: list[Service] = []
+    with ended() as running:
 
-    def begin(*options: str) -> Service:
-        running.append(Service(db, tmp_path / "blocks.sock", *options))
-        return running[-1]
+        def begin(*options: str) -> Service:
+            running.append(Service(db, tmp_path / "blocks.sock", *options))
+            return running[-1]
 
-    yield begin
-    for service in running:
-        if service.process.poll() is None:
-            service.process.kill()
-        service.process.communicate()
+        yield begin
 
 
 class Sender:

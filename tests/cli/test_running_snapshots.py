@@ -20,7 +20,7 @@ from jamliquor.node.questions import BadQuestion
 from tests.support.archives import write_archive
 from tests.support.command import COMMAND, Ran, run
 from tests.support.maker import Made, Maker, own_genesis
-from tests.support.service import Service, is_connected, until
+from tests.support.service import Service, ended, is_connected, until
 
 NOTE = "answered by the running node\n"
 
@@ -62,20 +62,16 @@ def db(filled: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def start(db: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Starts a node on the directory; a held one finishes no snapshot until there is a file gate."""
-    running: list[Service] = []
+    with ended() as running:
 
-    def begin(*, held: bool = False) -> Service:
-        command = holding(tmp_path / "gate") if held else COMMAND
-        options = ("--finality", "depth:8")
-        running.append(Service(db, tmp_path / "blocks", *options, command=command))
-        return running[-1]
+        def begin(*, held: bool = False) -> Service:
+            command = holding(tmp_path / "gate") if held else COMMAND
+            options = ("--finality", "depth:8")
+            running.append(Service(db, tmp_path / "blocks", *options, command=command))
+            return running[-1]
 
-    (tmp_path / "blocks").mkdir()
-    yield begin
-    for service in running:
-        if service.process.poll() is None:
-            service.process.kill()
-        service.process.communicate()
+        (tmp_path / "blocks").mkdir()
+        yield begin
 
 
 def holding(gate: Path) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,19 @@ class Service:
         assert self.process.returncode == 0, err
         record: dict[str, Any] = json.loads(out)
         return record
+
+
+@contextmanager
+def ended() -> Iterator[list[Service]]:
+    """A list for services; whatever still runs of them is killed in the end."""
+    running: list[Service] = []
+    try:
+        yield running
+    finally:
+        for service in running:
+            if service.process.poll() is None:
+                service.process.kill()
+            service.process.communicate()
 
 
 def is_connected(process: int) -> bool:
