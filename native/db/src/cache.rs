@@ -98,15 +98,21 @@ impl Cache {
 
     pub fn get(&mut self, name: &Name) -> Option<Item> {
         let entry = self.entries.get_mut(name)?;
-        entry.used = entry.turn != Turn::Fresh;
-        let item = entry.item.clone();
-        if !entry.used {
-            entry.turn = Turn::Proven;
-            self.queue(Turn::Fresh).bytes -= item.bytes();
-            let proven = self.queue(Turn::Proven);
-            proven.bytes += item.bytes();
-            proven.names.push_back(*name);
-            self.tidy(Turn::Fresh);
+        let (item, turn) = (entry.item.clone(), entry.turn);
+        match turn {
+            Turn::Fresh => self.pass(name, Turn::Proven),
+            Turn::Proven | Turn::Inner => entry.used = true,
+        }
+        Some(item)
+    }
+
+    /// The same for a lookup that is foreseen: the entry is kept for it as if it had been read ahead.
+    pub fn foresee(&mut self, name: &Name) -> Option<Item> {
+        let entry = self.entries.get_mut(name)?;
+        let (item, turn) = (entry.item.clone(), entry.turn);
+        match turn {
+            Turn::Proven => self.pass(name, Turn::Fresh),
+            Turn::Fresh | Turn::Inner => entry.used = true,
         }
         Some(item)
     }
@@ -146,6 +152,20 @@ impl Cache {
         };
         self.queue(entry.turn).bytes -= entry.item.bytes();
         self.tidy(entry.turn);
+    }
+
+    /// Has an entry wait at the end of another queue.
+    fn pass(&mut self, name: &Name, to: Turn) {
+        let Some(entry) = self.entries.get_mut(name) else {
+            return;
+        };
+        let (from, bytes) = (std::mem::replace(&mut entry.turn, to), entry.item.bytes());
+        entry.used = false;
+        self.queue(from).bytes -= bytes;
+        let queue = self.queue(to);
+        queue.bytes += bytes;
+        queue.names.push_back(*name);
+        self.tidy(from);
     }
 
     /// Keeps the names of what is gone from a queue from outgrowing the others.
@@ -252,6 +272,23 @@ mod tests {
         for key in 20..28 {
             assert!(cache.get(&value(key, 0).0).is_some());
         }
+    }
+
+    #[test]
+    fn what_is_foreseen_is_kept_though_more_is_read_before_it_is_used() {
+        let mut cache = Cache::new(10_000);
+        for key in 0..8 {
+            let (name, item) = value(key, 300);
+            cache.put(name, item);
+            assert!(cache.get(&name).is_some());
+        }
+        assert!(cache.foresee(&value(0, 0).0).is_some());
+        for key in 20..32 {
+            let (name, item) = value(key, 300);
+            cache.put(name, item);
+        }
+        assert!(cache.get(&value(0, 0).0).is_some());
+        assert!(cache.get(&value(1, 0).0).is_none());
     }
 
     #[test]

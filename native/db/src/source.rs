@@ -85,8 +85,15 @@ impl Source for Shared {
         }
     }
 
-    fn cached_value(&self, key: &Key) -> Option<Leaf> {
-        match self.cache().get(&Name::Value(*key)) {
+    fn foresee_page(&self, place: &Place) -> Option<Arc<Page>> {
+        match self.cache().foresee(&Name::Page(*place)) {
+            Some(Item::Page(page)) => Some(page),
+            _ => None,
+        }
+    }
+
+    fn foresee_value(&self, key: &Key) -> Option<Leaf> {
+        match self.cache().foresee(&Name::Value(*key)) {
             Some(Item::Value(leaf)) => Some(leaf),
             _ => None,
         }

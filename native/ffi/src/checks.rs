@@ -26,11 +26,20 @@ const PATIENCE_FOR_RINGS: Duration = Duration::from_millis(8);
 const SPINS: usize = 200;
 /// A thread that begins later than this says that the cores are busy.
 const PROMPT: Duration = Duration::from_micros(300);
-/// Starts without a thread after one was late, or the caller has waited in vain.
-const PAUSE: usize = 16;
+/// Once a thread was late, or its caller waited in vain, some starts do without: 2, 6, 14 and 30 for
+/// as long as this goes on. Once alone says little, as the node itself reads for some blocks together.
+const LATEST: usize = 4;
 
 /// Starts that are still to be made without a thread.
 static PAUSED: AtomicUsize = AtomicUsize::new(0);
+/// Threads that were late one after the other.
+static LATE: AtomicUsize = AtomicUsize::new(0);
+
+/// Takes note that a thread was late.
+fn late() {
+    let before = LATE.fetch_add(1, Ordering::Relaxed).min(LATEST);
+    PAUSED.store((2 << before) - 2, Ordering::Relaxed);
+}
 
 /// One batch of one kind, with its own copy of everything.
 enum Batch {
@@ -159,7 +168,7 @@ impl Work {
                 hint::spin_loop();
             }
         }
-        PAUSED.store(PAUSE, Ordering::Relaxed);
+        late();
         batch.first_bad()
     }
 }
@@ -186,8 +195,9 @@ impl JamChecks {
         // without a finding, so that it happens again to the caller.
         let asked = Instant::now();
         let run = move || {
-            if asked.elapsed() > PROMPT {
-                PAUSED.store(PAUSE, Ordering::Relaxed);
+            match asked.elapsed() {
+                waited if waited > PROMPT => late(),
+                _ => LATE.store(0, Ordering::Relaxed),
             }
             drop(catch_unwind(AssertUnwindSafe(|| work.run())));
         };

@@ -50,12 +50,12 @@ impl Source for Resident<'_> {
     }
 
     fn page(&self, place: &Place, again: bool) -> Result<Arc<Page>, SourceError> {
-        let page = (!again).then(|| self.0.cached_page(place)).flatten();
+        let page = (!again).then(|| self.0.foresee_page(place)).flatten();
         page.ok_or(SourceError::Page(*place))
     }
 
     fn value(&self, key: &Key, again: bool) -> Result<Leaf, SourceError> {
-        let leaf = (!again).then(|| self.0.cached_value(key)).flatten();
+        let leaf = (!again).then(|| self.0.foresee_value(key)).flatten();
         leaf.ok_or(SourceError::Value(*key))
     }
 
@@ -102,7 +102,7 @@ impl Trie {
         }
     }
 
-    /// The keys among these of which memory does not know everything.
+    /// The keys among these of which memory does not know where they lead to; a value may be missing.
     fn lacking(&self, mut keys: Vec<Key>) -> Vec<Key> {
         let resident = self.reader().0.map(Resident);
         let reader = Reader(resident.as_ref().map(|source| source as &dyn Source));
@@ -205,9 +205,9 @@ impl Foresight {
     }
 }
 
-/// Reads what memory lacks of some keys; tells how many these are.
-fn read_lacking(trie: &Trie, keys: Vec<Key>) -> usize {
-    let keys = trie.lacking(keys);
+/// Reads what memory lacks of some entries; tells how many these are.
+fn read_lacking(trie: &Trie, mut keys: Vec<Key>) -> usize {
+    keys.retain(|key| trie.peek(key) == Peek::Unknown);
     let count = keys.len();
     if count > 0 {
         trie.read_all(keys);

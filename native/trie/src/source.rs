@@ -82,8 +82,13 @@ pub trait Source: fmt::Debug + Send + Sync {
     fn cached_page(&self, _place: &Place) -> Option<Arc<Page>> {
         None
     }
-    /// The value of a key if it is in memory; it may be outdated, as with [`Source::value`].
-    fn cached_value(&self, _key: &Key) -> Option<Leaf> {
+    /// The same for a lookup that will follow, for which the page is to be kept.
+    fn foresee_page(&self, place: &Place) -> Option<Arc<Page>> {
+        self.cached_page(place)
+    }
+    /// The value of a key if it is in memory; it may be outdated, as with [`Source::value`]. A lookup
+    /// will follow, for which it is to be kept.
+    fn foresee_value(&self, _key: &Key) -> Option<Leaf> {
         None
     }
     /// Called first by each thread that reads ahead for others.

@@ -103,7 +103,7 @@ impl Source for Shelf {
         read.get(place).map(|(_, page)| Arc::clone(page))
     }
 
-    fn cached_value(&self, key: &Key) -> Option<Leaf> {
+    fn foresee_value(&self, key: &Key) -> Option<Leaf> {
         self.values.lock().unwrap().get(key).cloned()
     }
 

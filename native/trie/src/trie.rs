@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::draft::{Drafts, Side};
 use crate::hash::{entry_hash, leaf_hashes, regular_leaf_hash, Hash, ZERO_HASH};
-use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, StoredLeaf, KEY_BYTES};
+use crate::node::KEY_BYTES;
+use crate::node::{bit, shared_bits, Branch, Edge, Key, Leaf, Node, StoredBranch, StoredLeaf};
 use crate::page::Page;
 use crate::source::{Reader, Source, SourceError};
 
@@ -293,25 +294,38 @@ impl Work<'_> {
             let entries = self.beside(edge, updates);
             return Ok(self.build(&entries, top));
         }
+        if let Some(stored) = edge.stored() {
+            return self.update_link(&stored, top, updates);
+        }
         let own = edge.node.bit();
         let from = parting_bit(|| edge.node.first_key(), own, top, updates);
         let (left, right) = parted(updates, from);
         if from < own {
             return self.part(edge, from, top, left, right);
         }
-        let sides = match edge.stored() {
-            Some(stored) => {
-                let (page, index) = self.reader.locate(&stored)?;
-                self.sides_stored(&page, index, left, right)?
-            }
-            None => {
-                let branch = edge.branch(self.reader)?.expect("checked above");
-                [
-                    self.updated(&branch.edges[0], own + 1, left)?,
-                    self.updated(&branch.edges[1], own + 1, right)?,
-                ]
-            }
-        };
+        let branch = edge.branch(self.reader)?.expect("checked above");
+        let sides = [
+            self.updated(&branch.edges[0], own + 1, left)?,
+            self.updated(&branch.edges[1], own + 1, right)?,
+        ];
+        Ok(self.drafts.join(sides, own, top))
+    }
+
+    /// The same below a stored branch, of which no hash at depth `top` is made.
+    fn update_link(
+        &mut self,
+        stored: &StoredBranch,
+        top: usize,
+        updates: &[Update<'_>],
+    ) -> Changed {
+        let own = usize::from(stored.bit);
+        let from = parting_bit(|| stored.key, own, top, updates);
+        let (left, right) = parted(updates, from);
+        if from < own {
+            return self.part(&Edge::to_stored(*stored, top), from, top, left, right);
+        }
+        let (page, index) = self.reader.locate(stored)?;
+        let sides = self.sides_stored(&page, index, left, right)?;
         Ok(self.drafts.join(sides, own, top))
     }
 
@@ -359,11 +373,12 @@ impl Work<'_> {
             (Err(record), _) if !record.is_link() && has(updates, &record.first_key()) => {
                 Ok(self.put_all(updates, top))
             }
-            (Err(record), []) => Ok(Some(match record.link() {
-                Some(link) => self.drafts.hang(link, top),
-                None => Side::Done(record.reference(top)),
-            })),
-            (Err(record), _) => self.update(&record.reference(top), top, updates),
+            (Err(record), _) => match (record.link(), updates) {
+                (Some(link), []) => Ok(Some(self.drafts.hang(link, top))),
+                (Some(link), _) => self.update_link(&link, top, updates),
+                (None, []) => Ok(Some(Side::Done(record.reference(top)))),
+                (None, _) => self.update(&record.reference(top), top, updates),
+            },
         }
     }
 
