@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::node::{Key, Leaf, KEY_BYTES};
-use crate::trie::Change;
+use crate::update::Change;
 
 /// The length that marks a removal, or the absence of a value.
 pub const REMOVED: u32 = u32::MAX;

@@ -32,6 +32,7 @@ mod record;
 mod root;
 mod source;
 mod trie;
+mod update;
 mod verify;
 mod walk;
 
@@ -45,7 +46,8 @@ pub use page::{Page, Place, PAGE_BITS};
 pub use partial::{apply_partial, open_partial, Need, PartialError};
 pub use root::{RootBuilder, RootError};
 pub use source::{Base, Source, SourceError};
-pub use trie::{ApplyError, Change, Trie};
+pub use trie::Trie;
+pub use update::{ApplyError, Change};
 pub use verify::{verify, Damage};
 pub use walk::Entries;
 

@@ -113,6 +113,15 @@ impl Node {
         matches!(self, Node::Branch(_) | Node::Near { .. } | Node::Far(_))
     }
 
+    /// Bytes of the value of a leaf; none for a branch.
+    pub fn value_len(&self) -> usize {
+        match self {
+            Node::Branch(_) | Node::Near { .. } | Node::Far(_) => 0,
+            Node::Leaf(leaf, _) => leaf.value().len(),
+            Node::StoredLeaf(leaf) => leaf.value_len as usize,
+        }
+    }
+
     /// Some key below this node as far as [`Node::bit`]: any key below agrees with it before that.
     pub fn first_key(&self) -> Key {
         let mut node = self;

@@ -17,7 +17,8 @@ use crate::node::{bit, shared_bits, Edge, Key, Leaf, Node, StoredBranch, StoredL
 use crate::node::{KEY_BITS, KEY_BYTES};
 use crate::page::{Page, Place};
 use crate::source::{Source, SourceError};
-use crate::trie::{ApplyError, Change, Trie};
+use crate::trie::Trie;
+use crate::update::{ApplyError, Change};
 
 const EMPTY: u8 = 0;
 const UNKNOWN: u8 = 1;

@@ -88,6 +88,24 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Bytes of the entry's value; none for a link.
+    pub fn value_len(&self) -> usize {
+        match self {
+            Record::Link { .. } => 0,
+            Record::Far { value_len, .. } => *value_len as usize,
+            Record::Entry(entry) => entry.len() - KEY_BYTES,
+        }
+    }
+
+    /// Whether it is the entry of a leaf with this hash.
+    pub fn is(&self, leaf: &Leaf, hash: &Hash) -> bool {
+        match self {
+            Record::Link { .. } => false,
+            Record::Far { .. } => self.own_hash() == *hash,
+            Record::Entry(entry) => *entry == leaf.entry(),
+        }
+    }
+
     /// The bit at which the keys below part; for an entry the end of its key.
     pub fn bit(&self) -> usize {
         match self {

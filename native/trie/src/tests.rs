@@ -340,6 +340,17 @@ fn what_is_foreseen_is_in_memory_afterwards() {
         trie.get(&key(&[(0, 5), (9, 5)])).unwrap().unwrap().value(),
         [5; 300]
     );
+    // The entry beside a changed one is known by its key and its hash, and its value is not.
+    let changed = trie.apply(vec![put(&key(&[(0, 6), (9, 6)]), b"new")]);
+    let changed = changed.unwrap();
+    shelf.read.lock().unwrap().clear();
+    let mut foresight = Foresight::new(&changed);
+    assert_eq!(foresight.get(&first), Peek::Unknown);
+    foresight.wait();
+    assert_eq!(
+        changed.peek(&first),
+        Peek::Known(changed.get(&first).unwrap())
+    );
     // What cannot be read is left to the lookup that matters.
     shelf.pages.lock().unwrap().clear();
     shelf.read.lock().unwrap().clear();
