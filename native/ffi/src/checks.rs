@@ -1,14 +1,15 @@
 //! Signatures that are verified while their caller does something else.
 //!
-//! A set of checks is filled, started once and joined once. A thread of its own works on it. The caller
-//! who comes to join does what that thread has not begun, and after a while also what it has begun:
-//! while other processes keep the cores busy, a thread may wait for its turn for long. For some time
-//! after that no thread is started. Verdicts do not depend on who finds them.
+//! A set of checks is filled, started once and joined once. A thread that all sets share works on it.
+//! The caller who comes to join does what that thread has not begun, and after a while also what it has
+//! begun: while other processes keep the cores busy, a thread may wait for its turn for long. For some
+//! time after that the thread gets nothing. Verdicts do not depend on who finds them.
 
 use std::hint;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -24,18 +25,46 @@ const PATIENCE: Duration = Duration::from_micros(500);
 const PATIENCE_FOR_RINGS: Duration = Duration::from_millis(8);
 /// Rounds of idling between two looks at a finding.
 const SPINS: usize = 200;
-/// A thread that begins later than this says that the cores are busy.
+/// When the thread begins later than this, the cores are busy.
 const PROMPT: Duration = Duration::from_micros(300);
-/// Once a thread was late, or its caller waited in vain, some starts do without: 2, 6, 14 and 30 for
-/// as long as this goes on. Once alone says little, as the node itself reads for some blocks together.
+/// When the thread was late, or the caller has waited in vain, some starts do without it: 2, 6, 14 and
+/// 30 for as long as this goes on. Once alone says little: the node itself reads for some blocks together.
 const LATEST: usize = 4;
 
-/// Starts that are still to be made without a thread.
+/// Starts that are still to be made without the thread.
 static PAUSED: AtomicUsize = AtomicUsize::new(0);
-/// Threads that were late one after the other.
+/// How often it was late one after the other.
 static LATE: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes note that a thread was late.
+/// Sets that may wait for the thread; beyond that it gets nothing.
+const QUEUED: usize = 4;
+
+/// What the thread is sent: work, and when that was.
+type Sent = (Instant, Arc<Work>);
+
+/// The thread, which waits for work as long as the process lives: starting one for each set takes
+/// longer, and memory, for which the system may have to look. A process that was forked off does without.
+static THREAD: OnceLock<Option<SyncSender<Sent>>> = OnceLock::new();
+
+fn thread() -> Option<SyncSender<Sent>> {
+    let (sender, receiver) = sync_channel(QUEUED);
+    let thread = Builder::new().name("checks".into()).stack_size(STACK);
+    let started = thread.spawn(move || work_on(&receiver));
+    started.is_ok().then_some(sender)
+}
+
+fn work_on(sent: &Receiver<Sent>) {
+    for (asked, work) in sent {
+        match asked.elapsed() {
+            waited if waited > PROMPT => late(),
+            _ => LATE.store(0, Ordering::Relaxed),
+        }
+        // A panic leaves a batch without a finding, so that it happens again to the caller.
+        drop(catch_unwind(AssertUnwindSafe(|| work.run())));
+    }
+}
+
+/// Takes note that the thread was late.
 fn late() {
     let before = LATE.fetch_add(1, Ordering::Relaxed).min(LATEST);
     PAUSED.store((2 << before) - 2, Ordering::Relaxed);
@@ -191,18 +220,10 @@ impl JamChecks {
         {
             return;
         }
-        // Without a thread the work is done when it is joined. A panic of the thread leaves a batch
-        // without a finding, so that it happens again to the caller.
-        let asked = Instant::now();
-        let run = move || {
-            match asked.elapsed() {
-                waited if waited > PROMPT => late(),
-                _ => LATE.store(0, Ordering::Relaxed),
-            }
-            drop(catch_unwind(AssertUnwindSafe(|| work.run())));
-        };
-        let thread = Builder::new().name("checks".into()).stack_size(STACK);
-        drop(thread.spawn(run));
+        // Without the thread the work is done when it is joined.
+        if let Some(thread) = THREAD.get_or_init(thread) {
+            let _ = thread.try_send((Instant::now(), work));
+        }
     }
 
     /// Batch and position of the first item that does not hold.
