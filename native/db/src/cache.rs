@@ -283,7 +283,7 @@ mod tests {
             assert!(cache.get(&name).is_some());
         }
         assert!(cache.foresee(&value(0, 0).0).is_some());
-        for key in 20..32 {
+        for key in 20..35 {
             let (name, item) = value(key, 300);
             cache.put(name, item);
         }

@@ -14,7 +14,6 @@ mod recent;
 mod rows;
 mod source;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::io::ErrorKind;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -22,8 +21,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use jamliquor_trie::{verify, Advance, Base, Place, Source, SourceError, Trie};
-use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
+use jamliquor_trie::{advance, verify, Base, Piece, Source, SourceError, Trie, Values};
+
+use redb::{
+    Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition, WriteTransaction,
+};
 
 use crate::cache::{Cache, Item, Name};
 use crate::file::{Watch, WatchedFile};
@@ -170,6 +172,9 @@ pub struct Db {
 
 /// What the tries that refer to the base keep alive.
 struct Shared {
+    /// Who commits, closes, compacts or checks. A commit reads, on this and other threads, and must not
+    /// wait for one who waits for it.
+    turn: Mutex<()>,
     /// Nothing once the database is closed; locked for writing only to close, compact or check.
     database: RwLock<Option<Database>>,
     /// The table of the base as it is since the last commit, opened when it is first read.
@@ -205,6 +210,7 @@ impl Db {
             .create_with_backend(opened)?;
         let db = Db {
             shared: Arc::new(Shared {
+                turn: Mutex::default(),
                 database: RwLock::new(Some(database)),
                 view: RwLock::new(None),
                 cache: Mutex::new(Cache::new(cache)),
@@ -225,6 +231,7 @@ impl Db {
 
     /// Writes what is pending and releases the file. Tries of the base give errors from now on.
     pub fn close(&self) -> Result<(), DbError> {
+        let _turn = self.shared.turn();
         let mut database = self
             .shared
             .database
@@ -309,16 +316,7 @@ impl Db {
         base: Option<&Trie>,
         durable: bool,
     ) -> Result<(), DbError> {
-        let mut advance = match base {
-            Some(trie) => {
-                let anchor = trie.to_anchor().map_err(unreadable)?;
-                let advance = Advance::between(&self.base()?, trie).map_err(unreadable)?;
-                Some((advance, anchor, trie.generation()))
-            }
-            None => None,
-        };
-        // Whoever walks the base from its beginning waits until pages and beginning agree again.
-        let mut begins = advance.as_ref().map(|_| self.shared.base_mut());
+        let _turn = self.shared.turn();
         self.shared.read(|database| {
             let mut writing = database.begin_write()?;
             writing
@@ -331,25 +329,60 @@ impl Db {
             // Without it the first start after a crash reads the whole file.
             writing.set_quick_repair(durable);
             rows::write(&writing, writes)?;
-            if let Some((advance, anchor, _)) = &mut advance {
-                rows::write_advance(&writing, advance, anchor)?;
+            match base {
+                Some(trie) => self.finish_move(writing, trie),
+                None => self.finish(writing),
             }
-            writing.commit()?;
-            // What is read from now on must not depend on this process.
-            self.shared.file.flush().map_err(redb::StorageError::Io)?;
-            Ok(())
         })?;
-        self.shared.forget_view();
         count(&self.shared.counts.commits);
         if durable {
             count(&self.shared.counts.synced);
         }
-        if let (Some((advance, anchor, generation)), Some(begins)) = (advance, &mut begins) {
-            self.shared.refresh(advance);
-            **begins = base_of(&anchor)?;
-            self.shared.generation.store(generation, Ordering::SeqCst);
-            give_memory_back();
-        }
+        Ok(())
+    }
+
+    /// Moves the base in a transaction, and commits that.
+    fn finish_move(&self, writing: WriteTransaction, trie: &Trie) -> Result<(), DbError> {
+        let anchor = trie.to_anchor().map_err(unreadable)?;
+        self.write_move(&writing, trie)?;
+        rows::write_anchor(&writing, &anchor)?;
+        // Whoever walks the base from its beginning waits until pages and beginning agree again.
+        let mut begins = self.shared.base_mut();
+        self.finish(writing)?;
+        *begins = base_of(&anchor)?;
+        self.shared
+            .generation
+            .store(trie.generation(), Ordering::SeqCst);
+        drop(begins);
+        give_memory_back();
+        Ok(())
+    }
+
+    /// Puts pages and values of a move into a transaction, as they are made: what they were made from
+    /// is in memory then, and they need not be.
+    fn write_move(&self, writing: &WriteTransaction, trie: &Trie) -> Result<(), DbError> {
+        let mut rows = writing.open_table(definition(STATE)?)?;
+        let mut failed = None;
+        let values = advance(&self.base()?, trie, &mut |piece| {
+            rows::write_piece(&mut rows, &piece).map_err(|error| {
+                let told = SourceError::Host(error.text.clone());
+                failed = Some(error);
+                told
+            })?;
+            self.shared.keep(piece);
+            Ok(())
+        });
+        let values = values.map_err(|error| failed.unwrap_or_else(|| unreadable(error)))?;
+        rows::write_values(&mut rows, &values)?;
+        self.shared.renew(values);
+        Ok(())
+    }
+
+    fn finish(&self, writing: WriteTransaction) -> Result<(), DbError> {
+        writing.commit()?;
+        // What is read from now on must not depend on this process.
+        self.shared.file.flush().map_err(redb::StorageError::Io)?;
+        self.shared.forget_view();
         Ok(())
     }
 
@@ -405,6 +438,7 @@ impl Db {
                 "the file was damaged and has been repaired".to_owned(),
             )),
             Err(error) => {
+                let _turn = self.shared.turn();
                 let mut open = self
                     .shared
                     .database
@@ -471,6 +505,7 @@ impl Shared {
         &self,
         body: impl FnOnce(&mut Database) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
+        let _turn = self.turn();
         let mut guard = self
             .database
             .write()
@@ -524,6 +559,11 @@ impl Shared {
         Ok(view.clone())
     }
 
+    /// Waits for the one who commits, closes or compacts.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn base_mut(&self) -> RwLockWriteGuard<'_, Base> {
         self.base.write().unwrap_or_else(PoisonError::into_inner)
     }
@@ -532,17 +572,19 @@ impl Shared {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Brings the cache up to a move of the base.
-    fn refresh(&self, advance: Advance) {
+    /// Keeps new pages of a move of the base. Until that is committed, who looks for what they were
+    /// finds it on disk.
+    fn keep(&self, piece: Piece) {
         let mut cache = self.cache();
-        let kept: HashSet<Place> = advance.kept.iter().map(|(place, _)| *place).collect();
-        for place in advance.places.difference(&kept) {
-            cache.remove(&Name::Page(*place));
-        }
-        for (place, page) in advance.kept {
+        for (place, page) in piece.kept {
             cache.renew(Name::Page(place), Item::Page(Arc::new(page)));
         }
-        for (key, value) in advance.values {
+    }
+
+    /// Brings cached values up to a move of the base.
+    fn renew(&self, values: Values) {
+        let mut cache = self.cache();
+        for (key, value) in values {
             match value {
                 Some(leaf) => cache.renew(Name::Value(key), Item::Value(leaf)),
                 None => cache.remove(&Name::Value(key)),

@@ -1,8 +1,8 @@
 //! Rows of tables: their encoding in a batch, their checksums, their way into a transaction.
 
 use blake2b_simd::Params;
-use jamliquor_trie::{Advance, Key, Leaf};
-use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
+use jamliquor_trie::{Key, Leaf, Piece, Values};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
 use crate::{definition, DbError, ANCHOR, META, STATE, TABLES, VALUE_MARK};
 
@@ -10,6 +10,9 @@ const CHECKSUM_BYTES: usize = 8;
 
 /// The length that stands for the removal of a row.
 const REMOVED: u32 = u32::MAX;
+
+/// The table of the base in a transaction.
+pub type StateTable<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
 /// A change of one row; `None` removes it.
 #[derive(Clone, Copy, Debug)]
@@ -115,36 +118,39 @@ pub fn value_key(key: &Key) -> Vec<u8> {
     [&key[..], &[VALUE_MARK]].concat()
 }
 
-/// Puts a move of the base, to the trie of this anchor, into a transaction. Memory of what was put is
-/// freed at once: the transaction needs as much.
-pub fn write_advance(
-    writing: &WriteTransaction,
-    advance: &mut Advance,
-    anchor: &[u8],
-) -> Result<(), DbError> {
-    let mut rows = writing.open_table(definition(STATE)?)?;
-    let mut put = |key: &[u8], bytes: Option<&[u8]>| -> Result<(), DbError> {
-        match bytes {
-            Some(bytes) => rows.insert(key, bytes)?,
-            None => rows.remove(key)?,
-        };
-        Ok(())
-    };
-    for piece in advance.pieces.drain(..) {
-        let mut pages: Vec<_> = piece
-            .pages()
-            .map(|(place, bytes)| (place.to_bytes(), bytes))
-            .collect();
-        pages.sort_unstable();
-        for (key, bytes) in pages {
-            put(&key, bytes)?;
-        }
+/// Puts pages of a move of the base into a transaction.
+pub fn write_piece(rows: &mut StateTable<'_>, piece: &Piece) -> Result<(), DbError> {
+    let mut pages: Vec<_> = piece
+        .pages()
+        .map(|(place, bytes)| (place.to_bytes(), bytes))
+        .collect();
+    pages.sort_unstable();
+    for (key, bytes) in pages {
+        put(rows, &key, bytes)?;
     }
-    for (key, value) in &advance.values {
-        put(&value_key(key), value.as_ref().map(Leaf::value))?;
+    Ok(())
+}
+
+/// Puts the values of a move of the base into a transaction.
+pub fn write_values(rows: &mut StateTable<'_>, values: &Values) -> Result<(), DbError> {
+    for (key, value) in values {
+        put(rows, &value_key(key), value.as_ref().map(Leaf::value))?;
     }
+    Ok(())
+}
+
+/// Puts what is to be remembered of the base into a transaction.
+pub fn write_anchor(writing: &WriteTransaction, anchor: &[u8]) -> Result<(), DbError> {
     let mut meta = writing.open_table(definition(META)?)?;
     meta.insert(ANCHOR, &seal(META, ANCHOR, anchor)[..])?;
+    Ok(())
+}
+
+fn put(rows: &mut StateTable<'_>, key: &[u8], bytes: Option<&[u8]>) -> Result<(), DbError> {
+    match bytes {
+        Some(bytes) => rows.insert(key, bytes)?,
+        None => rows.remove(key)?,
+    };
     Ok(())
 }
 

@@ -10,26 +10,15 @@ use crate::record::{append_record, INLINE_MAX};
 use crate::source::{Base, Source, SourceError};
 use crate::trie::Trie;
 
-/// Pages and values that change when the base moves to another trie.
-#[derive(Debug, Default)]
-pub struct Advance {
-    /// The pages that change.
-    pub places: HashSet<Place>,
-    /// What they are by now, in pieces that can be written, and dropped, one after the other.
-    pub pieces: Vec<Piece>,
-    /// New values that stand in no page; `None` where there is none any more.
-    pub values: BTreeMap<Key, Option<Leaf>>,
-    /// New pages that the source keeps in memory: those that lead on to pages, and those that it had
-    /// there as they were.
-    pub kept: Vec<(Place, Page)>,
-}
-
-/// Pages that lie near each other.
+/// Pages that change when the base moves to another trie: some that lie near each other.
 #[derive(Debug, Default)]
 pub struct Piece {
     /// Where the bytes of each page lie in `bytes`; `None` where there is no page any more.
     pages: Vec<(Place, Option<Range<usize>>)>,
     bytes: Vec<u8>,
+    /// New pages that the source keeps in memory: those that lead on to pages, and those that it had
+    /// there as they were. Of these and earlier pieces, as nobody asks any more for what they were.
+    pub kept: Vec<(Place, Page)>,
 }
 
 impl Piece {
@@ -51,23 +40,31 @@ impl Piece {
     }
 }
 
-impl Advance {
-    /// What turns the pages of `old` into those of `new`. Parts that both share are not visited.
-    pub fn between(old: &Trie, new: &Trie) -> Result<Advance, SourceError> {
-        let mut making = Making {
-            old,
-            new,
-            advance: Advance::default(),
-            changed: HashSet::new(),
-            before: old.root_row(),
-            after: new.root_row(),
-            ahead: new.young_keys(old.generation()),
-        };
-        making.read_ahead(&[0; KEY_BYTES]);
-        old.each_changed(new, STRETCH, &mut |keys| making.add(keys))?;
-        making.move_values()?;
-        Ok(making.advance)
-    }
+/// Who takes pieces to write them.
+type TakePiece<'a> = dyn FnMut(Piece) -> Result<(), SourceError> + 'a;
+
+/// Values that stand in no page and change with a move; `None` where there is none any more.
+pub type Values = BTreeMap<Key, Option<Leaf>>;
+
+/// Hands over what turns the pages of `old` into those of `new`, piece by piece, so that what one leads
+/// through is still in memory while it is written. Parts that both tries share are not visited.
+///
+/// The source must go on giving the pages of `old` meanwhile, but for those that it was told to keep.
+pub fn advance(old: &Trie, new: &Trie, take: &mut TakePiece<'_>) -> Result<Values, SourceError> {
+    let mut making = Making {
+        old,
+        new,
+        take,
+        places: HashSet::new(),
+        kept: Vec::new(),
+        changed: HashSet::new(),
+        before: old.root_row(),
+        after: new.root_row(),
+        ahead: new.young_keys(old.generation()),
+    };
+    making.read_ahead(&[0; KEY_BYTES]);
+    old.each_changed(new, STRETCH, &mut |keys| making.add(keys))?;
+    making.finish()
 }
 
 /// Keys whose pages are read, compared and written together.
@@ -76,11 +73,15 @@ const STRETCH: usize = 128;
 /// What the pages of a stretch take in a large state, about.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// An advance in the making.
-struct Making<'a> {
+/// A move in the making.
+struct Making<'a, 'b> {
     old: &'a Trie,
     new: &'a Trie,
-    advance: Advance,
+    take: &'a mut TakePiece<'b>,
+    /// The pages that change, as far as they are known.
+    places: HashSet<Place>,
+    /// New pages whose former ones may still be asked for.
+    kept: Vec<(Place, Page)>,
     changed: HashSet<Key>,
     /// Keys of values that were rows, in the pages that were looked at, and of those that will be.
     before: HashSet<Key>,
@@ -89,22 +90,25 @@ struct Making<'a> {
     ahead: Vec<Key>,
 }
 
-impl Making<'_> {
-    /// Builds the pages that lead to some changed keys.
+impl Making<'_, '_> {
+    /// Builds the pages that lead to some changed keys, which come in order.
     fn add(&mut self, keys: Vec<Key>) -> Result<(), SourceError> {
         let mut piece = Piece::default();
         piece.bytes.reserve(PIECE_BYTES);
         for key in &keys {
             for trie in [self.old, self.new] {
                 for place in trie.places_towards(key)? {
-                    if self.advance.places.insert(place) {
+                    if self.places.insert(place) {
                         self.build(place, key, &mut piece)?;
                     }
                 }
             }
         }
-        self.advance.pieces.push(piece);
         if let Some(last) = keys.last() {
+            let passed = |(place, _): &(Place, Page)| place.span().1 <= *last;
+            let (passed, kept) = self.kept.drain(..).partition(passed);
+            (piece.kept, self.kept) = (passed, kept);
+            (self.take)(piece)?;
             self.read_ahead(last);
         }
         self.changed.extend(keys);
@@ -129,7 +133,7 @@ impl Making<'_> {
         let kept = known.is_some() || page.as_ref().is_some_and(Page::is_inner);
         piece.add(place, page.as_ref());
         let page = page.filter(|_| kept).map(|page| (place, page));
-        self.advance.kept.extend(page);
+        self.kept.extend(page);
         Ok(())
     }
 
@@ -140,17 +144,22 @@ impl Making<'_> {
         self.old.fetch(&self.ahead[next..end]);
     }
 
-    /// Rows of values: those that pages gave up go, those that are new or changed come. Where an entry
-    /// hangs may change without the entry.
-    fn move_values(&mut self) -> Result<(), SourceError> {
+    /// Hands over what is left; gives the rows of values. Those that pages gave up go, those that are
+    /// new or changed come. Where an entry hangs may change without the entry.
+    fn finish(mut self) -> Result<Values, SourceError> {
+        let kept = std::mem::take(&mut self.kept);
+        (self.take)(Piece {
+            kept,
+            ..Piece::default()
+        })?;
         let gone = self.before.difference(&self.after).map(|key| (*key, None));
-        self.advance.values.extend(gone);
+        let mut values: Values = gone.collect();
         for key in &self.after {
             if !self.before.contains(key) || self.changed.contains(key) {
-                self.advance.values.insert(*key, self.new.get(key)?);
+                values.insert(*key, self.new.get(key)?);
             }
         }
-        Ok(())
+        Ok(values)
     }
 }
 

@@ -11,8 +11,8 @@
 //! descend from it hold references for whatever they did not change (see [`source`] and [`page`]). A
 //! branch holds the hashes of both children, so hashing a changed path never reads what lies beside
 //! it. When a trie is changed, nodes off the changed paths that the base has by now become references
-//! again: memory follows what changed since the base, not the size of the trie. [`Advance`] is what a
-//! source writes to move its base on.
+//! again: memory follows what changed since the base, not the size of the trie. [`advance`] is how a
+//! source moves its base on.
 //!
 //! Recursion (update, difference, drop) goes one level a branch, and branches on a path have
 //! growing bits below 248: whatever keys an adversary picks, the depth stays below 248 calls (twice
@@ -36,7 +36,7 @@ mod update;
 mod verify;
 mod walk;
 
-pub use advance::{Advance, Piece};
+pub use advance::{advance, Piece, Values};
 pub use ahead::{Foresight, Peek};
 pub use batch::{append_entry, decode_changes, BatchError, REMOVED};
 pub use hash::{blake2b, Hash, ZERO_HASH};

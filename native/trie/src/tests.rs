@@ -130,19 +130,23 @@ impl Shelf {
 
     /// Moves the base, and compares all pages with those that the same entries have from scratch.
     fn advance(self: &Arc<Shelf>, old: &Trie, new: &Trie) -> Trie {
-        let advance = Advance::between(old, new).unwrap();
+        let mut pieces = Vec::new();
+        let moved = advance(old, new, &mut |piece| {
+            pieces.push(piece);
+            Ok(())
+        });
+        let kept: Vec<_> = pieces.iter().flat_map(|piece| &piece.kept).collect();
         let anchor = new.to_anchor().unwrap();
         *self.base.lock().unwrap() = Base::from_anchor(&anchor).unwrap();
         let mut pages = self.pages.lock().unwrap();
-        for (place, page) in &advance.kept {
+        for (place, page) in &kept {
             let read = Page::from_bytes(page.bytes(), place).unwrap();
             assert_eq!(read.hash(), page.hash());
         }
-        let changed = advance.pieces.iter().flat_map(Piece::pages);
+        let changed = pieces.iter().flat_map(Piece::pages);
         for (place, bytes) in changed {
-            assert!(advance.places.contains(place));
             assert_eq!(Place::from_bytes(&place.to_bytes()), Some(*place));
-            let kept = advance.kept.iter().find(|(kept, _)| kept == place);
+            let kept = kept.iter().find(|(kept, _)| kept == place);
             assert!(kept.is_none_or(|(_, page)| Some(page.bytes()) == bytes));
             match bytes {
                 Some(bytes) => pages.insert(*place, bytes.to_vec()),
@@ -150,7 +154,7 @@ impl Shelf {
             };
         }
         let mut values = self.values.lock().unwrap();
-        for (key, value) in advance.values {
+        for (key, value) in moved.unwrap() {
             match value {
                 Some(leaf) => values.insert(key, leaf),
                 None => values.remove(&key),
