@@ -247,8 +247,9 @@ impl Trie {
     pub(crate) fn top_of(&self, place: &Place, key: &Key) -> Result<Option<Edge>, SourceError> {
         let mut edge = self.root.clone();
         while let Some(here) = edge.filter(|edge| edge.node.is_branch()) {
-            let (at, first) = (here.node.bit(), here.node.first_key());
+            let at = here.node.bit();
             if at >= place.start() {
+                let first = here.node.key_towards(key);
                 let same = shared_bits(&first, key) >= place.start();
                 return Ok((same && Place::of(&first, at) == *place).then_some(here));
             }

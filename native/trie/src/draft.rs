@@ -62,12 +62,18 @@ impl Drafts {
     }
 
     /// What remains of two sides that part at bit `bit`, each linked from depth `bit + 1`, for a link
-    /// from depth `top`.
-    pub fn join(&mut self, sides: [Option<Side>; 2], bit: usize, top: usize) -> Option<Side> {
+    /// from depth `top`; all keys below agree with `key` before the bit.
+    pub fn join(
+        &mut self,
+        sides: [Option<Side>; 2],
+        key: &Key,
+        bit: usize,
+        top: usize,
+    ) -> Option<Side> {
         match sides {
             [Some(left), Some(right)] => {
                 let young = Young {
-                    key: self.key(&left),
+                    key: *key,
                     height: 1 + self.height(&left).max(self.height(&right)),
                     sides: [left, right],
                     bit,
@@ -115,14 +121,6 @@ impl Drafts {
                 self.stored[number].1 = top;
                 side
             }
-        }
-    }
-
-    fn key(&self, side: &Side) -> Key {
-        match side {
-            Side::Done(edge) => edge.node.first_key(),
-            Side::Young(number) => self.young[*number].key,
-            Side::Stored(number) => self.stored[*number].0.key,
         }
     }
 

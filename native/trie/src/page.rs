@@ -14,8 +14,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::hash::{branch_hash, entry_hashes, lift, Hash, ZERO_HASH};
-use crate::node::{bit, cut, shared_bits, Branch, Edge, Key, Node, StoredBranch, StoredLeaf};
-use crate::node::{KEY_BITS, KEY_BYTES};
+use crate::node::{bit, cut, shared_bits, turned, Branch, Edge, Key, Node, StoredBranch};
+use crate::node::{StoredLeaf, KEY_BITS, KEY_BYTES};
 use crate::record::{append_record, Record};
 use crate::source::{Reader, SourceError};
 
@@ -286,6 +286,19 @@ impl Page {
             hash: self.hashes[index],
             key: self.key_below(index),
             bit: self.bit(index) as u8,
+        }
+    }
+
+    /// A branch on the other side of one that parts at bit `from`, as a reference; `key` leads to that
+    /// one. Where nothing lies between, this tells all that is needed of its keys.
+    pub(crate) fn stored_beside(&self, index: usize, from: usize, key: &Key) -> StoredBranch {
+        match self.bit(index) {
+            bit if bit == from + 1 => StoredBranch {
+                hash: self.hashes[index],
+                key: turned(*key, from),
+                bit: bit as u8,
+            },
+            _ => self.stored(index),
         }
     }
 

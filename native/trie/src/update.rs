@@ -237,18 +237,18 @@ impl Work<'_> {
         if let Some(stored) = edge.stored() {
             return self.update_link(&stored, top, updates);
         }
-        let own = edge.node.bit();
-        let from = parting_bit(|| edge.node.first_key(), own, top, updates);
+        let (own, key) = (edge.node.bit(), updates[0].key);
+        let from = parting_bit(|| edge.node.key_towards(key), own, top, updates);
         let (left, right) = parted(updates, from);
         if from < own {
             return self.part(edge, from, top, left, right);
         }
         let branch = edge.branch(self.reader)?.expect("checked above");
         let sides = [
-            self.updated(&branch.edges[0], own + 1, left)?,
-            self.updated(&branch.edges[1], own + 1, right)?,
+            self.updated(&branch.edges[0], own + 1, left, key)?,
+            self.updated(&branch.edges[1], own + 1, right, key)?,
         ];
-        Ok(self.drafts.join(sides, own, top))
+        Ok(self.drafts.join(sides, key, own, top))
     }
 
     /// The same below a stored branch, of which no hash at depth `top` is made.
@@ -265,8 +265,7 @@ impl Work<'_> {
             return self.part(&Edge::to_stored(*stored, top), from, top, left, right);
         }
         let (page, index) = self.reader.locate(stored)?;
-        let sides = self.sides_stored(&page, index, left, right)?;
-        Ok(self.drafts.join(sides, own, top))
+        self.join_stored(&page, index, top, [left, right])
     }
 
     /// The same below a branch of a page, which is not looked for again at each of its branches.
@@ -277,38 +276,47 @@ impl Work<'_> {
         top: usize,
         updates: &[Update<'_>],
     ) -> Changed {
-        let own = page.bit(index);
-        let from = parting_bit(|| page.key_below(index), own, top, updates);
+        let (own, key) = (page.bit(index), updates[0].key);
+        let towards = || page.descend(index, key).first_key();
+        let from = parting_bit(towards, own, top, updates);
         let (left, right) = parted(updates, from);
         if from < own {
             return self.part(&page.edge(index, own), from, top, left, right);
         }
-        let sides = self.sides_stored(page, index, left, right)?;
-        Ok(self.drafts.join(sides, own, top))
+        self.join_stored(page, index, top, [left, right])
     }
 
-    /// Both sides of a branch of a page with the updates that fall on them.
-    fn sides_stored(
+    /// A branch of a page with the updates that fall on its sides.
+    fn join_stored(
         &mut self,
         page: &Page,
         index: usize,
-        left: &[Update<'_>],
-        right: &[Update<'_>],
-    ) -> Result<[Option<Side>; 2], SourceError> {
-        let left = self.side_stored(page, index, 0, left)?;
-        Ok([left, self.side_stored(page, index, 1, right)?])
+        top: usize,
+        updates: [&[Update<'_>]; 2],
+    ) -> Changed {
+        let key = some_key(updates);
+        let sides = [
+            self.side_stored(page, index, 0, updates[0], key)?,
+            self.side_stored(page, index, 1, updates[1], key)?,
+        ];
+        Ok(self.drafts.join(sides, key, page.bit(index), top))
     }
 
+    /// One side of a branch of a page; `key` is one of an update below the branch.
     fn side_stored(
         &mut self,
         page: &Page,
         index: usize,
         side: usize,
         updates: &[Update<'_>],
+        key: &Key,
     ) -> Changed {
         let top = page.bit(index) + 1;
         match (page.side(index, side), updates) {
-            (Ok(child), []) => Ok(Some(self.drafts.hang(page.stored(child), top))),
+            (Ok(child), []) => {
+                let stored = page.stored_beside(child, top - 1, key);
+                Ok(Some(self.drafts.hang(stored, top)))
+            }
             (Ok(child), _) => self.update_stored(page, child, top, updates),
             (Err(record), _) if !record.is_link() && has(updates, &record.first_key()) => {
                 Ok(self.put_over(&record, updates, top))
@@ -331,6 +339,7 @@ impl Work<'_> {
         left: &[Update<'_>],
         right: &[Update<'_>],
     ) -> Changed {
+        let key = some_key([left, right]);
         // What lies beside the branch is all new.
         let sides = match bit(&edge.node.first_key(), from) {
             0 => [
@@ -342,13 +351,14 @@ impl Work<'_> {
                 self.inside(edge, from + 1, right)?,
             ],
         };
-        Ok(self.drafts.join(sides, from, top))
+        Ok(self.drafts.join(sides, key, from, top))
     }
 
-    /// A child with the updates of its side; when there are none it is shared, or shed.
-    fn updated(&mut self, edge: &Edge, top: usize, updates: &[Update<'_>]) -> Changed {
+    /// A child with the updates of its side; when there are none it is shared, or shed. `key` is one of
+    /// an update below the branch.
+    fn updated(&mut self, edge: &Edge, top: usize, updates: &[Update<'_>], key: &Key) -> Changed {
         match updates {
-            [] => Ok(Some(Side::Done(edge.shed(top, self.base)))),
+            [] => Ok(Some(Side::Done(edge.shed(top, self.base, key)))),
             _ => self.update(edge, top, updates),
         }
     }
@@ -387,14 +397,20 @@ impl Work<'_> {
             [] => None,
             [edge] => Some(Side::Done(edge.clone())),
             [first, .., last] => {
-                let from = shared_bits(&first.node.first_key(), &last.node.first_key());
+                let key = first.node.first_key();
+                let from = shared_bits(&key, &last.node.first_key());
                 let middle = entries.partition_point(|edge| bit(&edge.node.first_key(), from) == 0);
                 let (left, right) = entries.split_at(middle);
                 let sides = [self.build(left, from + 1), self.build(right, from + 1)];
-                self.drafts.join(sides, from, top)
+                self.drafts.join(sides, &key, from, top)
             }
         }
     }
+}
+
+/// A key of updates of which there are some.
+fn some_key<'a>([left, right]: [&'a [Update<'_>]; 2]) -> &'a Key {
+    left.first().unwrap_or_else(|| &right[0]).key
 }
 
 /// Whether a key is updated.

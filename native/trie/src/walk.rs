@@ -102,7 +102,7 @@ impl Trie {
             take,
         };
         match (&self.root, &other.root) {
-            (Some(a), Some(b)) => pair.differences(a, b, 0)?,
+            (Some(a), Some(b)) => pair.differences(a, b, 0, 0)?,
             (Some(edge), None) => pair.collect(edge, 0)?,
             (None, Some(edge)) => pair.collect(edge, 1)?,
             (None, None) => {}
@@ -157,32 +157,42 @@ impl Pair<'_, '_> {
         Ok(())
     }
 
-    /// Compares a sub-trie of trie `of` with one of the other trie.
-    fn differences(&mut self, a: &Edge, b: &Edge, of: usize) -> Result<(), SourceError> {
+    /// Compares a sub-trie of trie `of` with one of the other trie; all their keys agree before depth
+    /// `top`.
+    fn differences(
+        &mut self,
+        a: &Edge,
+        b: &Edge,
+        of: usize,
+        top: usize,
+    ) -> Result<(), SourceError> {
         // Equal hashes mean equal entries even where the links start at different depths.
         if a.hash == b.hash {
             return Ok(());
         }
-        let (key_a, key_b) = (a.node.first_key(), b.node.first_key());
-        let shared = shared_bits(&key_a, &key_b);
-        if shared < a.node.bit().min(b.node.bit()) {
-            let [first, second] = match bit(&key_a, shared) {
-                0 => [(a, of), (b, 1 - of)],
-                _ => [(b, 1 - of), (a, of)],
-            };
-            self.collect(first.0, first.1)?;
-            return self.collect(second.0, second.1);
+        let (at_a, at_b) = (a.node.bit(), b.node.bit());
+        if at_a.min(at_b) > top {
+            let (key_a, key_b) = (a.node.first_key(), b.node.first_key());
+            let shared = shared_bits(&key_a, &key_b);
+            if shared < at_a.min(at_b) {
+                let [first, second] = match bit(&key_a, shared) {
+                    0 => [(a, of), (b, 1 - of)],
+                    _ => [(b, 1 - of), (a, of)],
+                };
+                self.collect(first.0, first.1)?;
+                return self.collect(second.0, second.1);
+            }
         }
-        match a.node.bit().cmp(&b.node.bit()) {
+        match at_a.cmp(&at_b) {
             std::cmp::Ordering::Less => self.one_sided(a, b, of),
             std::cmp::Ordering::Greater => self.one_sided(b, a, 1 - of),
             std::cmp::Ordering::Equal => {
                 let branches = (self.branch(a, of)?, self.branch(b, 1 - of)?);
                 let (Some(x), Some(y)) = branches else {
-                    return self.found(key_a);
+                    return self.found(a.node.first_key());
                 };
-                self.differences(&x.edges[0], &y.edges[0], of)?;
-                self.differences(&x.edges[1], &y.edges[1], of)
+                self.differences(&x.edges[0], &y.edges[0], of, at_a + 1)?;
+                self.differences(&x.edges[1], &y.edges[1], of, at_a + 1)
             }
         }
     }
@@ -193,14 +203,15 @@ impl Pair<'_, '_> {
             return Ok(());
         };
         let [left, right] = &branch.edges;
-        match bit(&other.node.first_key(), usize::from(branch.bit)) {
+        let at = usize::from(branch.bit);
+        match bit(&other.node.first_key(), at) {
             0 => {
-                self.differences(left, other, of)?;
+                self.differences(left, other, of, at + 1)?;
                 self.collect(right, of)
             }
             _ => {
                 self.collect(left, of)?;
-                self.differences(right, other, of)
+                self.differences(right, other, of, at + 1)
             }
         }
     }
