@@ -166,15 +166,23 @@ impl Drafts {
                 });
                 branch_node(left, right)
             });
-            let own = hash_nodes(nodes);
-            let lifts = level.iter().zip(own).map(|(&number, hash)| Lift {
-                hash,
-                key: &self.young[number].key,
-                depth: self.young[number].bit,
-                top: self.young[number].top,
-            });
-            for (number, hash) in level.iter().zip(lifted(lifts.collect())) {
-                hashes[*number] = hash;
+            let mut lifts = Vec::new();
+            for (&number, hash) in level.iter().zip(hash_nodes(nodes)) {
+                let young = &self.young[number];
+                hashes[number] = hash;
+                if young.bit > young.top {
+                    let lift = Lift {
+                        hash,
+                        key: &young.key,
+                        depth: young.bit,
+                        top: young.top,
+                    };
+                    lifts.push((number, lift));
+                }
+            }
+            let (numbers, lifts): (Vec<_>, Vec<_>) = lifts.into_iter().unzip();
+            for (number, hash) in numbers.into_iter().zip(lifted(lifts)) {
+                hashes[number] = hash;
             }
         }
         hashes
