@@ -87,7 +87,7 @@ class Source(NamedTuple):
         return bytes(32) if self.genesis is None else blake2b(self.genesis.header)
 
 
-TOLD_BLOCKS: Final = 4
+TOLD_BLOCKS: Final = 8
 """Blocks that a node hears of together, before it gets the first of them."""
 
 _TOLD_OCTETS: Final = 1 << 20

@@ -37,7 +37,7 @@ FORMAT: Final = b"2"
 REBUILD: Final = "jamliquor repair --rebuild makes the state anew from snapshot and blocks"
 """What to do about damage that cannot be repaired in place."""
 
-DEFAULT_CACHE_BYTES: Final = 8 << 20
+DEFAULT_CACHE_BYTES: Final = 12 << 20
 DEFAULT_FILE_CACHE_BYTES: Final = 7 << 20
 
 DEFAULT_STRIDE: Final = 8
