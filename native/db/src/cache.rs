@@ -100,7 +100,10 @@ impl Cache {
         let entry = self.entries.get_mut(name)?;
         let (item, turn) = (entry.item.clone(), entry.turn);
         match turn {
-            Turn::Fresh => self.pass(name, Turn::Proven),
+            Turn::Fresh => {
+                pass(name, entry, Turn::Proven, &mut self.queues);
+                self.tidy(turn);
+            }
             Turn::Proven | Turn::Inner => entry.used = true,
         }
         Some(item)
@@ -111,7 +114,10 @@ impl Cache {
         let entry = self.entries.get_mut(name)?;
         let (item, turn) = (entry.item.clone(), entry.turn);
         match turn {
-            Turn::Proven => self.pass(name, Turn::Fresh),
+            Turn::Proven => {
+                pass(name, entry, Turn::Fresh, &mut self.queues);
+                self.tidy(turn);
+            }
             Turn::Fresh | Turn::Inner => entry.used = true,
         }
         Some(item)
@@ -152,20 +158,6 @@ impl Cache {
         };
         self.queue(entry.turn).bytes -= entry.item.bytes();
         self.tidy(entry.turn);
-    }
-
-    /// Has an entry wait at the end of another queue.
-    fn pass(&mut self, name: &Name, to: Turn) {
-        let Some(entry) = self.entries.get_mut(name) else {
-            return;
-        };
-        let (from, bytes) = (std::mem::replace(&mut entry.turn, to), entry.item.bytes());
-        entry.used = false;
-        self.queue(from).bytes -= bytes;
-        let queue = self.queue(to);
-        queue.bytes += bytes;
-        queue.names.push_back(*name);
-        self.tidy(from);
     }
 
     /// Keeps the names of what is gone from a queue from outgrowing the others.
@@ -231,6 +223,16 @@ impl Cache {
             self.wait(name, entry, false);
         }
     }
+}
+
+/// Has an entry wait at the end of another queue.
+fn pass(name: &Name, entry: &mut Entry, to: Turn, queues: &mut [Queue; 3]) {
+    let (from, bytes) = (std::mem::replace(&mut entry.turn, to), entry.item.bytes());
+    entry.used = false;
+    queues[from as usize].bytes -= bytes;
+    let queue = &mut queues[to as usize];
+    queue.bytes += bytes;
+    queue.names.push_back(*name);
 }
 
 #[cfg(test)]

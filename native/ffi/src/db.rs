@@ -59,6 +59,11 @@ unsafe fn path_of(path: *const u8, len: usize) -> Result<Option<PathBuf>, Failur
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE: i32 = 768 << 10;
 
+/// Free memory at the end of the heap that is not given back before a move of the base: what a block
+/// needs for a moment, and would have to get page by page each time.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const SPARE: i32 = 2 << 20;
+
 /// Keeps threads that read for a moment from each having memory set aside for them, and what a move of
 /// the base needs for a moment from staying.
 fn spare_memory() {
@@ -67,6 +72,7 @@ fn spare_memory() {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 2);
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, SPARE);
     }
 }
 

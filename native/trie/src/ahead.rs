@@ -20,7 +20,7 @@ const THREADS: usize = 8;
 const FEW: usize = 3;
 
 /// One key of so many is looked at before all are.
-const SAMPLE: usize = 8;
+const SAMPLE: usize = 32;
 
 /// Keys that all threads read together: about those of a block that changes much.
 const TOGETHER: usize = 128;
