@@ -42,7 +42,7 @@ every block, and 50 ms for the next block (a slot has 6 s): meanwhile what it wi
 ahead. With slow syncs each sync takes 10 ms longer. The first 8 blocks have little to do and are left
 out. The base moves on by 8 blocks at once: one block in 8 bears that, so see the mean. Bytes written
 are those handed to the file; flash is what the kernel charged the process for. Imports of both sizes
-take turns; a ratio is the median of those of imports that followed each other. Each import is of its own
+take turns; a ratio is the median of those of imports that followed each other. Each is of its own
 copy of the store, by its own process. The snapshot is written and restored in such a group too.\
 """
 

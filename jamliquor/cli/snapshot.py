@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jamliquor.cli.exits import HELP as EXIT_CODES
-from jamliquor.cli.options import debug_option, digest_of, directory_argument, json_option
+from jamliquor.cli.options import (
+    debug_option,
+    digest_of,
+    directory_argument,
+    json_option,
+    slots_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,10 +160,14 @@ def restore_command(
 
 @command.command("list")
 @click.argument("folder", metavar="[FOLDER]", default=".", type=click.Path(path_type=Path))
+@slots_options
 @json_option
 @debug_option
-def list_command(folder: Path, as_json: bool) -> None:
-    """List the snapshots in FOLDER by what their heads say; verify reads the rest."""
+def list_command(folder: Path, first: int | None, last: int | None, as_json: bool) -> None:
+    """List the snapshots in FOLDER by what their heads say; verify reads the rest.
+
+    Files that do not tell their slot are listed whatever slots are wanted.
+    """
     from jamliquor.conformance.bad_input import BadInput  # noqa: PLC0415
     from jamliquor.node.restoring import contents_of  # noqa: PLC0415
     from jamliquor.store.mending import SUFFIX  # noqa: PLC0415
@@ -173,7 +183,9 @@ def list_command(folder: Path, as_json: bool) -> None:
             continue
         try:
             octets = file.stat().st_size
-            rows.append({**_shown(file, contents_of(file), octets), "problem": None})
+            shown = _shown(file, contents_of(file), octets)
+            if (first or 0) <= shown["slot"] and (last is None or shown["slot"] <= last):
+                rows.append({**shown, "problem": None})
         except BadInput as error:
             if file.exists():
                 rows.append({"file": str(file), "octets": octets, "problem": error.reason})

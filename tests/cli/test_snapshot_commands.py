@@ -75,6 +75,14 @@ def test_create_verify_list(snapshot: Path, main: list[Made]) -> None:
     assert shown["state_root"] == "0x" + final.state.root.hex() and shown["ancestors"] == 24
     listed = json.loads(run("snapshot", "list", snapshot.parent, "--json").out)
     assert [row["block"] for row in listed] == [shown["block"]]
+    for slots, wanted in (
+        (("--from", final.slot), 1),
+        (("--from", final.slot + 1), 0),
+        (("--from", 0, "--to", final.slot), 1),
+        (("--to", final.slot - 1), 0),
+    ):
+        rows = json.loads(run("snapshot", "list", snapshot.parent, *slots, "--json").out)
+        assert len(rows) == wanted, slots
     assert (
         f"slot {final.slot}, {len(final.state.trie)} entries"
         in run("snapshot", "list", snapshot.parent).out
