@@ -218,12 +218,12 @@ class Importer:
         state = self._states.get(head)
         if state is None or not state.trie.is_cold:
             return
-        reports = []
+        found = []
         for octets in blocks:
             with suppress(DecodeError):
                 block = codec(Block, self.params).decode(octets)
-                reports += [guarantee.report for guarantee in block.extrinsic.guarantees]
-        self._lookahead.begin(state.foresight, reports, look_on(self.params, self._engine, state))
+                found.append([guarantee.report for guarantee in block.extrinsic.guarantees])
+        self._lookahead.begin(state.foresight, found, look_on(self.params, self._engine, state))
         self._lookahead.start()
 
     def read_ahead(self) -> None:

@@ -28,16 +28,18 @@ _new_bytes = functools.partial(
 class Foresight:
     """Answers lookups of a trie from memory alone, and has what it cannot answer read together."""
 
-    __slots__ = ("_handle", "_noted")
+    __slots__ = ("_asked", "_handle", "_noted")
 
     def __init__(self, trie: Trie) -> None:
         out = ffi.new("struct JamForesight **")
         check(lib.jam_foresight_new(trie.handle, out))
         self._handle = ffi.gc(out[0], lib.jam_foresight_free)
         self._noted: list[bytes] = []
+        self._asked: list[bytes] = []
 
     def get(self, key: bytes) -> bytes | None:
         """The value of an entry, or None where there is none or memory does not know."""
+        self._asked.append(key)
         capacity = _USUAL_BYTES
         while True:
             out = _new_bytes(capacity)
@@ -50,6 +52,12 @@ class Foresight:
     def note(self, key: bytes) -> None:
         """Ask for an entry without looking at it; it is read from :meth:`start` on."""
         self._noted.append(key)
+        self._asked.append(key)
+
+    def take_asked(self) -> bytes:
+        """The keys that were asked for or noted since this was last called, one after the other."""
+        asked, self._asked = b"".join(self._asked), []
+        return asked
 
     def start(self) -> None:
         """Begin to read what was asked for so far and is not in memory."""

@@ -132,6 +132,10 @@ class Trie:
         check(lib.jam_trie_get_many(self._handle, joined, len(joined), out))
         return [value for _, value in _decode(take_buffer(out[0]))]
 
+    def warm(self, keys: bytes) -> None:
+        """Go where lookups of keys will, which stand one after the other, as far as memory has it."""
+        check(lib.jam_trie_warm(self._handle, keys, len(keys)))
+
     def apply(self, changes: Mapping[bytes, bytes | None]) -> Trie:
         """The trie with these changes: a value is put, None removes the key if it is present."""
         return self._applied([encode_change(key, value) for key, value in changes.items()])

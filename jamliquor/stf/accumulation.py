@@ -30,10 +30,10 @@ from jamliquor.types.work import WorkReport
 __all__ = ["AccumulationResult", "accumulate", "foresee"]
 
 
-_FORESEEN_GAS: Final = 4_000_000
+_FORESEEN_GAS_SERVICE: Final = 4_000_000
 """Gas that looking ahead spends on a service at most: some ten milliseconds."""
 
-_FORESEEN_GAS_ALL: Final = 4 * _FORESEEN_GAS
+FORESEEN_GAS: Final = 4 * _FORESEEN_GAS_SERVICE
 """Gas that it spends on all services together."""
 
 
@@ -130,7 +130,9 @@ def foresee(
     reports: Sequence[WorkReport],
     get: Callable[[bytes], bytes | None],
     foresight: Foresight,
-) -> None:
+    *,
+    gas: int,
+) -> int:
     """Run the services of some reports on what memory tells, to learn which entries they read.
 
     Where memory does not know an entry they meet none, and whatever they make of that is thrown
@@ -139,29 +141,34 @@ def foresee(
     Args:
         get: a value of the state by its key, read where memory does not know it.
         foresight: of the same state.
+        gas: of all services together.
+
+    Returns:
+        What is left of the gas.
     """
     invocation = invocation._replace(calls=ahead.calls(foresight.note))
-    gas, inputs = _work((), reports, chain.privileges.always_accumulate)
+    limits, inputs = _work((), reports, chain.privileges.always_accumulate)
     known = Accounts(invocation.params, get)
     accounts = Accounts(invocation.params, foresight.get)
-    left = _FORESEEN_GAS_ALL
-    for service in sorted(gas):
-        spent = min(gas[service], _FORESEEN_GAS, left)
-        left -= spent
-        if not spent:
+    for service in sorted(limits):
+        granted = min(limits[service], _FORESEEN_GAS_SERVICE, gas)
+        gas -= granted
+        if not granted:
             break
         # Whatever fails now fails again when it counts, or does not happen then.
         with suppress(JamliquorError):
             # Without its code in memory a service would seem to have none, and would ask for nothing.
             known.code_blob(service)
-            accumulate_service(
+            outcome = accumulate_service(
                 invocation,
                 accounts,
                 chain,
                 service=service,
-                gas=spent,
+                gas=granted,
                 inputs=inputs[service],
             )
+            gas += granted - outcome.gas_used
+    return gas
 
 
 class _Block:

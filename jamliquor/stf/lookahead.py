@@ -24,6 +24,9 @@ Look = Callable[[Foresight, Sequence[WorkReport]], None]
 Lend = Callable[[], Foresight | None]
 """Gives a foresight of the state before a block; None where reading ahead saves nothing."""
 
+Warm = Callable[[bytes], None]
+"""Goes where lookups of keys will in the state before a block."""
+
 
 class Lookahead:
     """Remembers for which reports the reading ahead has begun, and waits for it where it matters."""
@@ -31,22 +34,24 @@ class Lookahead:
     __slots__ = ("_foreseen", "_reading")
 
     def __init__(self) -> None:
-        self._foreseen: OrderedDict[bytes, None] = OrderedDict()
+        # With a report that others came with stand the keys that all of them need.
+        self._foreseen: OrderedDict[bytes, bytes] = OrderedDict()
         self._reading: Foresight | None = None
 
-    def begin(self, lend: Lend, reports: Sequence[WorkReport], look: Look) -> None:
+    def begin(self, lend: Lend, blocks: Sequence[Sequence[WorkReport]], look: Look) -> None:
         """Find out what the reports will need that blocks bring; nothing is read yet.
 
         Services run here, on bounded gas, so the blocks are valid or their source is trusted.
         """
-        new = self._unforeseen(reports)
-        foresight = lend() if new else None
+        found = [new for reports in blocks if (new := self._unforeseen(reports))]
+        foresight = lend() if found else None
         if foresight is None:
             return
-        look(foresight, new)
         self._reading = foresight
-        for report in new:
-            self._foreseen[report.specification.package_hash] = None
+        for new in found:
+            look(foresight, new)
+            self._foreseen.update(dict.fromkeys(map(_package, new), b""))
+            self._foreseen[_package(new[0])] = foresight.take_asked()
         while len(self._foreseen) > _REMEMBERED:
             self._foreseen.popitem(last=False)
 
@@ -58,7 +63,7 @@ class Lookahead:
         if self._reading is not None:
             self._reading.start()
 
-    def finish(self, lend: Lend, reports: Sequence[WorkReport], look: Look) -> None:
+    def finish(self, lend: Lend, warm: Warm, reports: Sequence[WorkReport], look: Look) -> None:
         """Wait until what the reports need that are about to be accumulated is in memory.
 
         What no block before told of, as after a start or on another fork, is looked at now.
@@ -71,7 +76,20 @@ class Lookahead:
         if foresight is not None:
             look(foresight, new)
             foresight.wait()
+        needed = b"".join(self._take_keys(report) for report in reports)
+        if needed:
+            warm(needed)
+
+    def _take_keys(self, report: WorkReport) -> bytes:
+        keys = self._foreseen.get(_package(report))
+        if keys:
+            self._foreseen[_package(report)] = b""
+        return keys or b""
 
     def _unforeseen(self, reports: Sequence[WorkReport]) -> list[WorkReport]:
         known = self._foreseen
-        return [one for one in reports if one.specification.package_hash not in known]
+        return [report for report in reports if _package(report) not in known]
+
+
+def _package(report: WorkReport) -> bytes:
+    return report.specification.package_hash

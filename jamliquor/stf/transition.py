@@ -124,7 +124,7 @@ def transition(step: Step) -> State:
     if step.lookahead is not None:
         found = [guarantee.report for guarantee in extrinsic.guarantees]
         look = look_on(params, step.engine, posterior)
-        step.lookahead.begin(posterior.foresight, found, look)
+        step.lookahead.begin(posterior.foresight, [found], look)
         lap("looking ahead")
     return posterior
 
@@ -246,7 +246,7 @@ def _accumulation(
     def coming(reports: Sequence[WorkReport]) -> None:
         assert step.lookahead is not None, "asked for only then"
         look = look_on(step.params, step.engine, step.prior)
-        step.lookahead.finish(step.prior.foresight, reports, look)
+        step.lookahead.finish(step.prior.foresight, step.prior.trie.warm, reports, look)
 
     return accumulation.accumulate(
         step.params,
@@ -277,10 +277,12 @@ def look_on(params: ChainParams, engine: Engine, state: State) -> Look:
         component(keys.PRIVILEGES),
     )
     slot, entropy = component(keys.TIME), component(keys.ENTROPY)[0]
+    left = accumulation.FORESEEN_GAS
 
     def look(foresight: Foresight, reports: Sequence[WorkReport]) -> None:
+        nonlocal left
         invocation = AccumulateInvocation(params, engine, slot, entropy)
-        accumulation.foresee(invocation, chain, reports, state.get, foresight)
+        left = accumulation.foresee(invocation, chain, reports, state.get, foresight, gas=left)
 
     return look
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use jamliquor_trie::{Foresight, Peek, KEY_BYTES};
+use jamliquor_trie::{Foresight, Key, Peek};
 
 use crate::status::{bytes, bytes_mut, free, guard, Failure, JAM_OK};
 use crate::trie::{borrow, deliver, whole_key, JamTrie};
@@ -111,9 +111,7 @@ pub unsafe extern "C" fn jam_foresight_start(
     guard(|| {
         // SAFETY: passed on from this function's own contract.
         let (foresight, keys) = unsafe { (borrow_foresight(foresight)?, bytes(keys, keys_len)?) };
-        let (keys, []) = keys.as_chunks::<KEY_BYTES>() else {
-            return Err(Failure::argument("keys of another length"));
-        };
+        let keys = split_keys(keys)?;
         foresight
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -137,4 +135,31 @@ pub unsafe extern "C" fn jam_foresight_wait(foresight: *const JamForesight) -> i
             .wait();
         Ok(JAM_OK)
     })
+}
+
+/// Goes where lookups of keys will, one after the other in `keys`, as far as that is in memory: the
+/// processor has it at hand then.
+///
+/// # Safety
+/// `trie` must be a live handle, `keys` readable for `keys_len` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn jam_trie_warm(
+    trie: *const JamTrie,
+    keys: *const u8,
+    keys_len: usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let (trie, keys) = unsafe { (borrow(trie)?, bytes(keys, keys_len)?) };
+        trie.warm(&mut split_keys(keys)?.to_vec());
+        Ok(JAM_OK)
+    })
+}
+
+/// Keys that stand one after the other.
+fn split_keys(keys: &[u8]) -> Result<&[Key], Failure> {
+    match keys.as_chunks() {
+        (keys, []) => Ok(keys),
+        _ => Err(Failure::argument("keys of another length")),
+    }
 }

@@ -35,6 +35,7 @@ mod trie;
 mod update;
 mod verify;
 mod walk;
+mod warm;
 
 pub use advance::{advance, Piece, Values};
 pub use ahead::{Foresight, Peek};

@@ -355,6 +355,15 @@ fn what_is_foreseen_is_in_memory_afterwards() {
         changed.peek(&first),
         Peek::Known(changed.get(&first).unwrap())
     );
+    // Going there before changes nothing, whatever is in memory.
+    let mut wanted: Vec<Key> = keys(0).chain(keys(1)).rev().collect();
+    for trie in [&trie, &changed, &shelf.empty(), &Trie::default()] {
+        let root = trie.root();
+        trie.warm(&mut wanted);
+        trie.warm(&mut []);
+        assert_eq!(trie.root(), root);
+        assert!(wanted.is_sorted());
+    }
     // What cannot be read is left to the lookup that matters.
     shelf.pages.lock().unwrap().clear();
     shelf.read.lock().unwrap().clear();

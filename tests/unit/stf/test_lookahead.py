@@ -17,7 +17,11 @@ class _Report(NamedTuple):
 
 class _Foresight:
     def __init__(self, log: list[str], name: str) -> None:
-        self._log, self.name = log, name
+        self._log, self.name, self.asked = log, name, b""
+
+    def take_asked(self) -> bytes:
+        asked, self.asked = self.asked, b""
+        return asked
 
     def start(self) -> None:
         self._log.append(f"start {self.name}")
@@ -32,15 +36,23 @@ class _Chain:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.cold = True
+        self.warmed = b""
         self._ahead = Lookahead()
         self._lent = 0
 
     def block(self, brings: str, accumulates: str) -> list[str]:
         self.log.clear()
-        self._ahead.finish(self._lend, _reports(accumulates), self._look)
-        self._ahead.begin(self._lend, _reports(brings), self._look)
-        self._ahead.start()
+        self.warmed = b""
+        self._ahead.finish(self._lend, self._warm, _reports(accumulates), self._look)
+        self.tell(brings)
         return list(self.log)
+
+    def tell(self, *blocks: str) -> None:
+        self._ahead.begin(self._lend, [_reports(brings) for brings in blocks], self._look)
+        self._ahead.start()
+
+    def _warm(self, keys: bytes) -> None:
+        self.warmed = keys
 
     def _lend(self) -> Any:
         self._lent += 1
@@ -49,6 +61,7 @@ class _Chain:
     def _look(self, foresight: Any, reports: Any) -> None:
         names = "".join(report.specification.package_hash.decode() for report in reports)
         self.log.append(f"look {foresight.name} {names}")
+        foresight.asked += names.upper().encode()
 
 
 def _reports(names: str) -> Any:
@@ -79,3 +92,15 @@ def test_nothing_is_looked_at_where_memory_has_it_all() -> None:
     chain = _Chain()
     chain.cold = False
     assert chain.block("ab", "c") == []
+
+
+def test_what_the_reports_of_a_block_asked_for_is_at_hand_when_they_are_accumulated() -> None:
+    chain = _Chain()
+    chain.tell("ab", "", "cd")
+    assert chain.log == ["look 1 ab", "look 1 cd", "start 1"]
+    assert chain.block("", "ab") == ["wait 1"]
+    assert chain.warmed == b"AB"
+    chain.block("", "dc")
+    assert chain.warmed == b"CD"
+    chain.block("", "abcd")
+    assert chain.warmed == b""
