@@ -36,7 +36,7 @@ syncs each sync takes 10 ms longer. Bytes written are those handed to the file; 
 kernel charged the process for. For the hit rate a block reads 100 entries with the skew that the public
 chains have (of reads in the trace `storage` 62 % go to 16 keys, 3 to 10 % to keys never read before,
 the rest to keys read among the last 256): 62 % of reads go to 16 keys, 28 % to keys read lately, 10 %
-to any key; the cache has 8 MB.\
+to any key. The cache of the state has 8 MB.\
 """
 
 _SIZES = (1_000, 1_000_000)
@@ -45,6 +45,7 @@ _VALUE_OCTETS = 280
 _READS = 100
 _BODY = bytes(10_000)
 _STRIDE = 8
+_CACHE_OCTETS = 8 << 20
 _LIMIT = 96 * MEGABYTE
 _HOT, _LATE, _RECENT = 16, 0.62 + 0.28, 256
 
@@ -123,7 +124,7 @@ def _opened(home: Path, size: int, mode: str) -> Store:
         memory.initialise(BlockRecord(bytes(32), bytes(32), 0, 0, root, False, b""), _entries(size))
         return memory
     trial = Trial(sync_delay_ms=10 if "slow" in mode else 0)
-    return DiskStore(home, TINY, stride=_STRIDE, trial=trial)
+    return DiskStore(home, TINY, stride=_STRIDE, trial=trial, cache_bytes=_CACHE_OCTETS)
 
 
 def _counts() -> dict[str, int]:
