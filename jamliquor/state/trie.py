@@ -116,7 +116,7 @@ class Trie:
         return bytes(ffi.buffer(out, result - 1))
 
     def __contains__(self, key: bytes) -> bool:
-        return check(lib.jam_trie_get(self._handle, key, len(key), ffi.NULL, 0)) > 0
+        return bool(check(lib.jam_trie_has(self._handle, key, len(key))))
 
     @property
     def is_cold(self) -> bool:

@@ -380,8 +380,7 @@ impl Db {
 
     fn finish(&self, writing: WriteTransaction) -> Result<(), DbError> {
         writing.commit()?;
-        // What is read from now on must not depend on this process.
-        self.shared.file.flush().map_err(redb::StorageError::Io)?;
+        self.shared.file.settle().map_err(redb::StorageError::Io)?;
         self.shared.forget_view();
         Ok(())
     }

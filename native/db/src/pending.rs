@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-/// Memory that is kept from one commit to the next: what a block needs.
-const KEPT_BYTES: usize = 512 << 10;
+/// Memory that is kept from one commit to the next: what some blocks need.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// Writes by their offsets; none overlaps another.
 #[derive(Debug, Default)]
@@ -31,6 +31,11 @@ struct Waiting {
 pub struct Overlaps;
 
 impl Pending {
+    /// Whether more waits than the memory that is kept holds.
+    pub fn is_much(&self) -> bool {
+        self.bytes.len() > KEPT_BYTES / 2
+    }
+
     /// Bytes of memory that are in use.
     pub fn bytes(&self) -> usize {
         self.bytes.len()

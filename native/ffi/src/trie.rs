@@ -149,6 +149,19 @@ pub unsafe extern "C" fn jam_trie_get(
     })
 }
 
+/// Whether a key is present: 1 or 0. No value is read.
+///
+/// # Safety
+/// `trie` must be a live handle, `key` readable for `key_len` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn jam_trie_has(trie: *const JamTrie, key: *const u8, key_len: usize) -> i32 {
+    guard(|| {
+        // SAFETY: passed on from this function's own contract.
+        let (trie, key) = unsafe { (borrow(trie)?, bytes(key, key_len)?) };
+        Ok(i32::from(trie.has(whole_key(key)?).map_err(unreadable)?))
+    })
+}
+
 /// Looks up a row of keys of 31 bytes each. The buffer holds a batch entry for each key in the
 /// order asked, with length 2^32 - 1 and no value where the key is absent.
 ///

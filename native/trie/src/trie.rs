@@ -110,6 +110,11 @@ impl Trie {
         Ok(leaf)
     }
 
+    /// Whether there is an entry of `key`. Its value is not read.
+    pub fn has(&self, key: &Key) -> Result<bool, SourceError> {
+        Ok(self.find(key)?.is_some())
+    }
+
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader(self.source.as_deref())
     }
