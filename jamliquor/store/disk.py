@@ -105,6 +105,7 @@ class DiskStore:
         self._window = Window(keep_states, stride)
         self._directory = Directory(Path(path))
         self._pending = 0
+        self._waiting: list[Write] = []
         self._snapshots: list[Own] = []
         self._pinned: PinnedBase | None = None
         self.repaired: list[str] = []
@@ -242,7 +243,11 @@ class DiskStore:
             if record is not None:
                 writes += removal_of(record)
                 writes.append(Write(Table.CHANGES, changes_key(record.number, one), None))
-        self._move(after, writes, durable=durable)
+        if durable or doomed or after.next_base() is not None:
+            self._move(after, writes, durable=durable)
+        else:
+            # A crash may take it back in any case, and the next block comes soon.
+            self._window, self._waiting = after, writes
 
     def prune_blocks(
         self, bodies_before: int, records_before: int = 0, *, limit: int = 256
@@ -274,7 +279,7 @@ class DiskStore:
 
     def sync(self) -> None:
         """See :class:`~jamliquor.store.interface.Store`."""
-        if self._pending:
+        if self._pending or self._waiting:
             self._commit([], durable=True)
 
     def compact(self) -> int:
@@ -513,7 +518,10 @@ class DiskStore:
     def _commit(self, writes: list[Write], base: State | None = None, *, durable: bool) -> None:
         durable = durable or self._pending > _GROUP_BYTES
         before = self.counters.written
+        # The latest of two writes of a row counts.
+        writes = [*self._waiting, *writes]
         self._database.commit(writes, None if base is None else base.trie, durable=durable)
+        self._waiting = []
         self._pending = 0 if durable else self._pending + self.counters.written - before + 1
 
     def _slot_rows(self, first: bytes, before: int) -> Iterator[bytes]:

@@ -109,17 +109,12 @@ impl Watch {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Hands what waits for a sync to the system already, if it is much. After an error the file refuses
-    /// everything, as what the database takes for written is not there.
-    pub fn settle(&self) -> Result<()> {
-        let Some(file) = self.file.upgrade() else {
-            return Ok(());
-        };
-        let mut pending = file.pending();
-        match pending.is_much() {
-            true => file.flush(&mut pending),
-            false => file.demand_whole(),
-        }
+    /// Hands what waits for a sync to the system already. After an error the file refuses everything,
+    /// as what the database takes for written is not there.
+    pub fn flush(&self) -> Result<()> {
+        self.file
+            .upgrade()
+            .map_or(Ok(()), |file| file.flush(&mut file.pending()))
     }
 }
 

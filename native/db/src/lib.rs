@@ -380,7 +380,8 @@ impl Db {
 
     fn finish(&self, writing: WriteTransaction) -> Result<(), DbError> {
         writing.commit()?;
-        self.shared.file.settle().map_err(redb::StorageError::Io)?;
+        // Where there is no room for it, the block that brought it is told so, not a later one.
+        self.shared.file.flush().map_err(redb::StorageError::Io)?;
         self.shared.forget_view();
         Ok(())
     }

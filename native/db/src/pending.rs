@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-/// Memory that is kept from one commit to the next: what some blocks need.
+/// Memory that is kept from one commit to the next: what a block needs.
 const KEPT_BYTES: usize = 1 << 20;
 
 /// Writes by their offsets; none overlaps another.
@@ -31,11 +31,6 @@ struct Waiting {
 pub struct Overlaps;
 
 impl Pending {
-    /// Whether more waits than the memory that is kept holds.
-    pub fn is_much(&self) -> bool {
-        self.bytes.len() > KEPT_BYTES / 2
-    }
-
     /// Bytes of memory that are in use.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
