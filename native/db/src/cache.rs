@@ -97,28 +97,23 @@ impl Cache {
     }
 
     pub fn get(&mut self, name: &Name) -> Option<Item> {
-        let entry = self.entries.get_mut(name)?;
-        let (item, turn) = (entry.item.clone(), entry.turn);
-        match turn {
-            Turn::Fresh => {
-                pass(name, entry, Turn::Proven, &mut self.queues);
-                self.tidy(turn);
-            }
-            Turn::Proven | Turn::Inner => entry.used = true,
-        }
-        Some(item)
+        self.look(name, Turn::Fresh, Turn::Proven)
     }
 
     /// The same for a lookup that is foreseen: the entry is kept for it as if it had been read ahead.
     pub fn foresee(&mut self, name: &Name) -> Option<Item> {
+        self.look(name, Turn::Proven, Turn::Fresh)
+    }
+
+    /// Gives an entry, which goes from one queue to the other, or else has been used.
+    fn look(&mut self, name: &Name, from: Turn, to: Turn) -> Option<Item> {
         let entry = self.entries.get_mut(name)?;
-        let (item, turn) = (entry.item.clone(), entry.turn);
-        match turn {
-            Turn::Proven => {
-                pass(name, entry, Turn::Fresh, &mut self.queues);
-                self.tidy(turn);
-            }
-            Turn::Fresh | Turn::Inner => entry.used = true,
+        let item = entry.item.clone();
+        if entry.turn == from {
+            pass(name, entry, to, &mut self.queues);
+            self.tidy(from);
+        } else {
+            entry.used = true;
         }
         Some(item)
     }
