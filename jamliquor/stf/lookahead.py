@@ -11,12 +11,19 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jamliquor.state.foresight import Foresight
+from jamliquor.state.trie import KEY_BYTES
 from jamliquor.types.work import WorkReport
 
 __all__ = ["Lookahead"]
 
 _REMEMBERED: Final = 1024
 """Reports that are known to have been looked at: those of three blocks of a full chain."""
+
+_NEEDED_BLOCKS: Final = 16
+"""Blocks of which the keys are kept that their reports asked for; most are accumulated soon."""
+
+_NEEDED_OCTETS: Final = 1024 * KEY_BYTES
+"""Octets of keys that are kept of a block."""
 
 Look = Callable[[Foresight, Sequence[WorkReport]], None]
 """Runs the services of reports on a foresight."""
@@ -31,11 +38,12 @@ Warm = Callable[[bytes], None]
 class Lookahead:
     """Remembers for which reports the reading ahead has begun, and waits for it where it matters."""
 
-    __slots__ = ("_foreseen", "_reading")
+    __slots__ = ("_foreseen", "_needed", "_reading")
 
     def __init__(self) -> None:
-        # With a report that others came with stand the keys that all of them need.
-        self._foreseen: OrderedDict[bytes, bytes] = OrderedDict()
+        self._foreseen: OrderedDict[bytes, None] = OrderedDict()
+        # What the reports of a block asked for stands with the first of them.
+        self._needed: OrderedDict[bytes, bytes] = OrderedDict()
         self._reading: Foresight | None = None
 
     def begin(self, lend: Lend, blocks: Sequence[Sequence[WorkReport]], look: Look) -> None:
@@ -50,10 +58,12 @@ class Lookahead:
         self._reading = foresight
         for new in found:
             look(foresight, new)
-            self._foreseen.update(dict.fromkeys(map(_package, new), b""))
-            self._foreseen[_package(new[0])] = foresight.take_asked()
+            self._foreseen.update(dict.fromkeys(map(_package, new)))
+            self._needed[_package(new[0])] = foresight.take_asked()[:_NEEDED_OCTETS]
         while len(self._foreseen) > _REMEMBERED:
             self._foreseen.popitem(last=False)
+        while len(self._needed) > _NEEDED_BLOCKS:
+            self._needed.popitem(last=False)
 
     def start(self) -> None:
         """Begin to read what the last block told of.
@@ -76,15 +86,9 @@ class Lookahead:
         if foresight is not None:
             look(foresight, new)
             foresight.wait()
-        needed = b"".join(self._take_keys(report) for report in reports)
+        needed = b"".join(self._needed.pop(_package(report), b"") for report in reports)
         if needed:
             warm(needed)
-
-    def _take_keys(self, report: WorkReport) -> bytes:
-        keys = self._foreseen.get(_package(report))
-        if keys:
-            self._foreseen[_package(report)] = b""
-        return keys or b""
 
     def _unforeseen(self, reports: Sequence[WorkReport]) -> list[WorkReport]:
         known = self._foreseen

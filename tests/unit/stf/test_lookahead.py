@@ -36,7 +36,7 @@ class _Chain:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.cold = True
-        self.warmed = b""
+        self.warmed = self.each_asks = b""
         self._ahead = Lookahead()
         self._lent = 0
 
@@ -61,7 +61,7 @@ class _Chain:
     def _look(self, foresight: Any, reports: Any) -> None:
         names = "".join(report.specification.package_hash.decode() for report in reports)
         self.log.append(f"look {foresight.name} {names}")
-        foresight.asked += names.upper().encode()
+        foresight.asked += self.each_asks or names.upper().encode()
 
 
 def _reports(names: str) -> Any:
@@ -104,3 +104,19 @@ def test_what_the_reports_of_a_block_asked_for_is_at_hand_when_they_are_accumula
     assert chain.warmed == b"CD"
     chain.block("", "abcd")
     assert chain.warmed == b""
+
+
+def test_what_is_not_accumulated_soon_is_not_brought_to_hand() -> None:
+    chain = _Chain()
+    chain.tell(*"abcdefghijklmnopqrstuvwxyz")
+    assert chain.block("", "a") == ["wait 1"] and chain.warmed == b""
+    chain.block("", "z")
+    assert chain.warmed == b"Z"
+
+
+def test_much_that_a_block_asks_for_is_brought_to_hand_in_part() -> None:
+    chain = _Chain()
+    chain.each_asks = bytes(31 * 2000)
+    chain.tell("ab")
+    chain.block("", "ab")
+    assert 0 < len(chain.warmed) < 31 * 2000 and len(chain.warmed) % 31 == 0
