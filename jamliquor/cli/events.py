@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jamliquor.cli.exits import ExitCode
-from jamliquor.cli.options import debug_option, directory_argument, json_option
+from jamliquor.cli.options import debug_option, directory_argument, in_slots, json_option
 
 if TYPE_CHECKING:
     from jamliquor.chain.importer import Importer
@@ -89,7 +89,7 @@ def scan_command(
 
 def _lies(entry: Entry, first: int | None, last: int | None) -> bool:
     slot = getattr(entry.event, "slot", None)
-    return slot is not None and (first or 0) <= slot and (last is None or slot <= last)
+    return slot is not None and in_slots(slot, first, last)
 
 
 @command.command("verify")

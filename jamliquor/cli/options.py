@@ -74,6 +74,11 @@ def slots_options(function: _Function) -> _Function:
     return function
 
 
+def in_slots(slot: int, first: int | None, last: int | None) -> bool:
+    """Whether a slot is one of those that :func:`slots_options` named."""
+    return (first or 0) <= slot and (last is None or slot <= last)
+
+
 class Finality(_AnyType):
     """``manual`` or ``depth:N``."""
 

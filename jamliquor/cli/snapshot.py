@@ -14,6 +14,7 @@ from jamliquor.cli.options import (
     debug_option,
     digest_of,
     directory_argument,
+    in_slots,
     json_option,
     slots_options,
 )
@@ -184,7 +185,7 @@ def list_command(folder: Path, first: int | None, last: int | None, as_json: boo
         try:
             octets = file.stat().st_size
             shown = _shown(file, contents_of(file), octets)
-            if (first or 0) <= shown["slot"] and (last is None or shown["slot"] <= last):
+            if in_slots(shown["slot"], first, last):
                 rows.append({**shown, "problem": None})
         except BadInput as error:
             if file.exists():

@@ -33,6 +33,20 @@ pub enum Item {
 }
 
 impl Item {
+    pub fn into_page(self) -> Option<Arc<Page>> {
+        match self {
+            Item::Page(page) => Some(page),
+            Item::Value(_) => None,
+        }
+    }
+
+    pub fn into_value(self) -> Option<Leaf> {
+        match self {
+            Item::Page(_) => None,
+            Item::Value(leaf) => Some(leaf),
+        }
+    }
+
     fn is_inner(&self) -> bool {
         matches!(self, Item::Page(page) if page.is_inner())
     }
@@ -241,6 +255,21 @@ mod tests {
         (Name::Value(*leaf.key()), Item::Value(leaf))
     }
 
+    fn put(cache: &mut Cache, key: u8) {
+        let (name, item) = value(key, 300);
+        cache.put(name, item);
+    }
+
+    /// A cache of some entries that were all used.
+    fn used(count: u8) -> Cache {
+        let mut cache = Cache::new(10_000);
+        for key in 0..count {
+            put(&mut cache, key);
+            assert!(cache.get(&value(key, 0).0).is_some());
+        }
+        cache
+    }
+
     #[test]
     fn it_stays_below_its_limit_and_keeps_what_is_used() {
         let mut cache = Cache::new(10_000);
@@ -256,16 +285,8 @@ mod tests {
 
     #[test]
     fn what_is_new_is_kept_a_while_though_everything_else_is_in_use() {
-        let mut cache = Cache::new(10_000);
-        for key in 0..20 {
-            let (name, item) = value(key, 300);
-            cache.put(name, item);
-            assert!(cache.get(&name).is_some());
-        }
-        for key in 20..28 {
-            let (name, item) = value(key, 300);
-            cache.put(name, item);
-        }
+        let mut cache = used(20);
+        (20..28).for_each(|key| put(&mut cache, key));
         for key in 20..28 {
             assert!(cache.get(&value(key, 0).0).is_some());
         }
@@ -273,17 +294,9 @@ mod tests {
 
     #[test]
     fn what_is_foreseen_is_kept_though_more_is_read_before_it_is_used() {
-        let mut cache = Cache::new(10_000);
-        for key in 0..8 {
-            let (name, item) = value(key, 300);
-            cache.put(name, item);
-            assert!(cache.get(&name).is_some());
-        }
+        let mut cache = used(8);
         assert!(cache.foresee(&value(0, 0).0).is_some());
-        for key in 20..35 {
-            let (name, item) = value(key, 300);
-            cache.put(name, item);
-        }
+        (20..35).for_each(|key| put(&mut cache, key));
         assert!(cache.get(&value(0, 0).0).is_some());
         assert!(cache.get(&value(1, 0).0).is_none());
     }

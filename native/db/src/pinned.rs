@@ -169,10 +169,7 @@ impl Source for View {
     fn count_lookup(&self, _hit: bool) {}
 
     fn cached_page(&self, place: &Place) -> Option<Arc<Page>> {
-        match self.cache().get(&Name::Page(*place)) {
-            Some(Item::Page(page)) => Some(page),
-            _ => None,
-        }
+        self.cache().get(&Name::Page(*place))?.into_page()
     }
 }
 

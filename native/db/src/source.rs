@@ -79,24 +79,15 @@ impl Source for Shared {
     }
 
     fn cached_page(&self, place: &Place) -> Option<Arc<Page>> {
-        match self.cache().get(&Name::Page(*place)) {
-            Some(Item::Page(page)) => Some(page),
-            _ => None,
-        }
+        self.cache().get(&Name::Page(*place))?.into_page()
     }
 
     fn foresee_page(&self, place: &Place) -> Option<Arc<Page>> {
-        match self.cache().foresee(&Name::Page(*place)) {
-            Some(Item::Page(page)) => Some(page),
-            _ => None,
-        }
+        self.cache().foresee(&Name::Page(*place))?.into_page()
     }
 
     fn foresee_value(&self, key: &Key) -> Option<Leaf> {
-        match self.cache().foresee(&Name::Value(*key)) {
-            Some(Item::Value(leaf)) => Some(leaf),
-            _ => None,
-        }
+        self.cache().foresee(&Name::Value(*key))?.into_value()
     }
 
     /// Has the thread take the processor from no other when the disk answers: it would be the one

@@ -264,7 +264,7 @@ pub unsafe extern "C" fn jam_checks_new(checks: *mut *mut JamChecks) -> i32 {
     })
 }
 
-/// Destroys checks; null is allowed and does nothing. A thread that works on them ends by itself.
+/// Destroys checks; null is allowed and does nothing. What the thread has begun it ends.
 ///
 /// # Safety
 /// `checks` must be null or live, and never used again.

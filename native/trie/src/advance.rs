@@ -93,6 +93,9 @@ struct Making<'a, 'b> {
 impl Making<'_, '_> {
     /// Builds the pages that lead to some changed keys, which come in order.
     fn add(&mut self, keys: Vec<Key>) -> Result<(), SourceError> {
+        let Some(last) = keys.last() else {
+            return Ok(());
+        };
         let mut piece = Piece::default();
         piece.bytes.reserve(PIECE_BYTES);
         for key in &keys {
@@ -104,13 +107,10 @@ impl Making<'_, '_> {
                 }
             }
         }
-        if let Some(last) = keys.last() {
-            let passed = |(place, _): &(Place, Page)| place.span().1 <= *last;
-            let (passed, kept) = self.kept.drain(..).partition(passed);
-            (piece.kept, self.kept) = (passed, kept);
-            (self.take)(piece)?;
-            self.read_ahead(last);
-        }
+        let passed = |(place, _): &(Place, Page)| place.span().1 <= *last;
+        (piece.kept, self.kept) = self.kept.drain(..).partition(passed);
+        (self.take)(piece)?;
+        self.read_ahead(last);
         self.changed.extend(keys);
         Ok(())
     }

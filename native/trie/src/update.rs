@@ -4,7 +4,6 @@ use crate::draft::{Drafts, Side};
 use crate::hash::{leaf_hashes, Hash};
 use crate::node::{bit, shared_bits, Edge, Key, Leaf, StoredBranch};
 use crate::page::Page;
-use crate::record::Record;
 use crate::source::{Reader, SourceError};
 use crate::trie::{Found, Trie};
 
@@ -72,13 +71,13 @@ impl Trie {
         }
         let keys: Vec<Key> = changes.iter().map(|change| *change.key()).collect();
         self.fetch(&keys);
-        let mut updates = hashed(&changes);
+        let updates = hashed(&changes);
         match self.updated(&updates)? {
             Some(child) => Ok(child),
             // Which ones have no effect is not looked for before: mostly all have one.
             None => {
                 let mut telling = Vec::with_capacity(updates.len());
-                for update in updates.drain(..) {
+                for update in updates {
                     if update.tells(self.find(update.key)?.as_ref()) {
                         telling.push(update);
                     }
@@ -161,8 +160,24 @@ impl Tally {
         }
     }
 
-    /// Counts an update of a key whose entry has a value of so many bytes; `same` tells whether a leaf
-    /// of this hash is that entry.
+    /// Counts updates beside an entry, of which one may replace it. Its value has so many bytes; `same`
+    /// tells whether a leaf of this hash is that entry.
+    fn over(
+        &mut self,
+        updates: &[Update<'_>],
+        key: &Key,
+        bytes: usize,
+        same: impl Fn(&Leaf, &Hash) -> bool,
+    ) {
+        for update in updates {
+            match update.key == key {
+                true => self.replace(update, bytes, &same),
+                false => self.insert(update),
+            }
+        }
+    }
+
+    /// Counts an update of the entry's own key.
     fn replace(&mut self, update: &Update<'_>, bytes: usize, same: impl Fn(&Leaf, &Hash) -> bool) {
         self.bytes_gone += bytes;
         match update.put {
@@ -205,27 +220,6 @@ impl Work<'_> {
         self.build(&puts, top)
     }
 
-    /// The sub-trie of updates of which one replaces the entry of a record.
-    fn put_over(
-        &mut self,
-        record: &Record<'_>,
-        updates: &[Update<'_>],
-        top: usize,
-    ) -> Option<Side> {
-        let key = record.first_key();
-        for update in updates {
-            match *update.key == key {
-                true => self
-                    .tally
-                    .replace(update, record.value_len(), |leaf, hash| {
-                        record.is(leaf, hash)
-                    }),
-                false => self.tally.insert(update),
-            }
-        }
-        self.put_alone(updates, top)
-    }
-
     /// The sub-trie below `edge` with a non-empty sorted run of updates, linked from depth `top`;
     /// all keys agree before `top`. Of `edge` only the node counts, its hash may stand at another
     /// depth.
@@ -239,10 +233,10 @@ impl Work<'_> {
         }
         let (own, key) = (edge.node.bit(), updates[0].key);
         let from = parting_bit(|| edge.node.key_towards(key), own, top, updates);
-        let (left, right) = parted(updates, from);
         if from < own {
-            return self.part(edge, from, top, left, right);
+            return self.part(edge, from, top, updates);
         }
+        let (left, right) = parted(updates, own);
         let branch = edge.branch(self.reader)?.expect("checked above");
         let sides = [
             self.updated(&branch.edges[0], own + 1, left, key)?,
@@ -260,12 +254,11 @@ impl Work<'_> {
     ) -> Changed {
         let own = usize::from(stored.bit);
         let from = parting_bit(|| stored.key, own, top, updates);
-        let (left, right) = parted(updates, from);
         if from < own {
-            return self.part(&Edge::to_stored(*stored, top), from, top, left, right);
+            return self.part(&Edge::to_stored(*stored, top), from, top, updates);
         }
         let (page, index) = self.reader.locate(stored)?;
-        self.join_stored(&page, index, top, [left, right])
+        self.join_stored(&page, index, top, updates)
     }
 
     /// The same below a branch of a page, which is not looked for again at each of its branches.
@@ -279,27 +272,27 @@ impl Work<'_> {
         let (own, key) = (page.bit(index), updates[0].key);
         let towards = || page.descend(index, key).first_key();
         let from = parting_bit(towards, own, top, updates);
-        let (left, right) = parted(updates, from);
         if from < own {
-            return self.part(&page.edge(index, own), from, top, left, right);
+            return self.part(&page.edge(index, own), from, top, updates);
         }
-        self.join_stored(page, index, top, [left, right])
+        self.join_stored(page, index, top, updates)
     }
 
-    /// A branch of a page with the updates that fall on its sides.
+    /// A branch of a page with updates that agree with its keys before its bit.
     fn join_stored(
         &mut self,
         page: &Page,
         index: usize,
         top: usize,
-        updates: [&[Update<'_>]; 2],
+        updates: &[Update<'_>],
     ) -> Changed {
-        let key = some_key(updates);
+        let (own, key) = (page.bit(index), updates[0].key);
+        let (left, right) = parted(updates, own);
         let sides = [
-            self.side_stored(page, index, 0, updates[0], key)?,
-            self.side_stored(page, index, 1, updates[1], key)?,
+            self.side_stored(page, index, 0, left, key)?,
+            self.side_stored(page, index, 1, right, key)?,
         ];
-        Ok(self.drafts.join(sides, key, page.bit(index), top))
+        Ok(self.drafts.join(sides, key, own, top))
     }
 
     /// One side of a branch of a page; `key` is one of an update below the branch.
@@ -319,7 +312,10 @@ impl Work<'_> {
             }
             (Ok(child), _) => self.update_stored(page, child, top, updates),
             (Err(record), _) if !record.is_link() && has(updates, &record.first_key()) => {
-                Ok(self.put_over(&record, updates, top))
+                let same = |leaf: &Leaf, hash: &Hash| record.is(leaf, hash);
+                self.tally
+                    .over(updates, &record.first_key(), record.value_len(), same);
+                Ok(self.put_alone(updates, top))
             }
             (Err(record), _) => match (record.link(), updates) {
                 (Some(link), []) => Ok(Some(self.drafts.hang(link, top))),
@@ -331,15 +327,9 @@ impl Work<'_> {
     }
 
     /// A branch with updates that part from all its keys at an earlier bit.
-    fn part(
-        &mut self,
-        edge: &Edge,
-        from: usize,
-        top: usize,
-        left: &[Update<'_>],
-        right: &[Update<'_>],
-    ) -> Changed {
-        let key = some_key([left, right]);
+    fn part(&mut self, edge: &Edge, from: usize, top: usize, updates: &[Update<'_>]) -> Changed {
+        let key = updates[0].key;
+        let (left, right) = parted(updates, from);
         // What lies beside the branch is all new.
         let sides = match bit(&edge.node.first_key(), from) {
             0 => [
@@ -375,16 +365,9 @@ impl Work<'_> {
     fn beside(&mut self, leaf: &Edge, updates: &[Update<'_>]) -> Vec<Edge> {
         let mut entries = self.puts(updates);
         let key = leaf.node.first_key();
-        let place = updates.binary_search_by(|update| update.key.cmp(&key));
-        for (at, update) in updates.iter().enumerate() {
-            match place == Ok(at) {
-                true => self
-                    .tally
-                    .replace(update, leaf.node.value_len(), |_, hash| *hash == leaf.hash),
-                false => self.tally.insert(update),
-            }
-        }
-        if place.is_err() {
+        let same = |_: &Leaf, hash: &Hash| *hash == leaf.hash;
+        self.tally.over(updates, &key, leaf.node.value_len(), same);
+        if !has(updates, &key) {
             let before = entries.partition_point(|entry| entry.node.first_key() < key);
             entries.insert(before, leaf.clone());
         }
@@ -406,11 +389,6 @@ impl Work<'_> {
             }
         }
     }
-}
-
-/// A key of updates of which there are some.
-fn some_key<'a>([left, right]: [&'a [Update<'_>]; 2]) -> &'a Key {
-    left.first().unwrap_or_else(|| &right[0]).key
 }
 
 /// Whether a key is updated.
