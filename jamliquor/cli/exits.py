@@ -10,6 +10,7 @@ from jamliquor.errors import (
     InvalidBlock,
     ProofError,
     ReplayMismatch,
+    StoreError,
     WitnessIncomplete,
 )
 
@@ -36,6 +37,15 @@ Exit codes:
   6    this machine or installation failed
   130  stopped by Ctrl-C or SIGTERM
 """
+
+
+def origin(error: BaseException) -> BaseException:
+    """The error that tells what happened, where closing a store failed after it and because of it."""
+    while not error.__suppress_context__ and isinstance(error, StoreError):
+        if not isinstance(error.__context__, StoreError):
+            break
+        error = error.__context__
+    return error
 
 
 def exit_code(error: BaseException) -> ExitCode:

@@ -71,14 +71,15 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:
-            from jamliquor.cli.exits import exit_code, sentence  # noqa: PLC0415
+            from jamliquor.cli.exits import exit_code, origin, sentence  # noqa: PLC0415
 
             if ctx.meta.get("debug"):
                 import traceback  # noqa: PLC0415
 
                 traceback.print_exc()
-            click.echo(f"Error: {sentence(error)}", err=True)
-            ctx.exit(exit_code(error))
+            first = origin(error)
+            click.echo(f"Error: {sentence(first)}", err=True)
+            ctx.exit(exit_code(first))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

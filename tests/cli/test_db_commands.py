@@ -420,3 +420,18 @@ def test_a_full_disk_stops_the_service_until_there_is_room(
     record = service.stop()
     assert record["head"]["hash"] == "0x" + more[-1].hash.hex()
     assert run("events", "replay", db).code == 0 and run("events", "verify", db).code == 0
+
+
+def test_a_full_disk_ends_an_import_that_says_so_and_loses_nothing(
+    tmp_path: Path, db: Path, maker: Maker, main: list[Made]
+) -> None:
+    more = maker.line(main[-1].hash, range(60, 160))
+    for made in more:
+        (tmp_path / f"{made.slot:05}.bin").write_bytes(made.encoded)
+    blocks = sorted(tmp_path.glob("*.bin"))
+    # sh counts in blocks of 512 octets: less than the database has by now.
+    limited = ("sh", "-c", 'ulimit -f 1000; exec "$@"', "sh", *COMMAND)
+    ran = run("import", *blocks, "--db", db, "--finality", "depth:8", before=limited)
+    one_line_error(ran, 6, "chain.db: File too large")
+    assert run("import", *blocks, "--db", db, "--finality", "depth:8").code == 0
+    assert head_of(db)["hash"] == "0x" + more[-1].hash.hex()
