@@ -32,6 +32,10 @@ class StoreFull(StoreError):
     """
 
 
+class StoreClosed(StoreError):
+    """A write failed before, and the database takes no more; the error of that write tells why."""
+
+
 class StoreDamaged(StoreError):
     """Something on disk is missing or is not what was written there; nothing wrong was read.
 

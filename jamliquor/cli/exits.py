@@ -7,10 +7,11 @@ import enum
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.errors import (
     DecodeError,
+    HostError,
     InvalidBlock,
     ProofError,
     ReplayMismatch,
-    StoreError,
+    StoreClosed,
     WitnessIncomplete,
 )
 
@@ -40,10 +41,8 @@ Exit codes:
 
 
 def origin(error: BaseException) -> BaseException:
-    """The error that tells what happened, where closing a store failed after it and because of it."""
-    while not error.__suppress_context__ and isinstance(error, StoreError):
-        if not isinstance(error.__context__, StoreError):
-            break
+    """The error that tells why, where one only says that a write failed before."""
+    while isinstance(error, StoreClosed) and isinstance(error.__context__, HostError):
         error = error.__context__
     return error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jamliquor._native import check, ffi, last_error, lib, take_buffer
-from jamliquor.errors import StoreDamaged, StoreError, StoreFull
+from jamliquor.errors import StoreClosed, StoreDamaged, StoreError, StoreFull
 from jamliquor.state.trie import KEY_BYTES, Trie
 from jamliquor.store.interface import Counters
 
@@ -16,6 +16,7 @@ _ERR_ARGUMENT = -1
 _ERR_PANIC = -3
 _ERR_FULL = -4
 _ERR_DAMAGED = -5
+_ERR_CLOSED = -6
 
 _REMOVED = b"\xff\xff\xff\xff"
 _HEAD_BYTES = 5
@@ -277,7 +278,8 @@ def _checked(path: Path, code: int) -> int:
         raise ValueError(last_error())
     if code == _ERR_PANIC:
         raise StoreDamaged(f"{path}: the file is damaged ({last_error()})")
-    kind = {_ERR_FULL: StoreFull, _ERR_DAMAGED: StoreDamaged}.get(code, StoreError)
+    kinds = {_ERR_FULL: StoreFull, _ERR_DAMAGED: StoreDamaged, _ERR_CLOSED: StoreClosed}
+    kind = kinds.get(code, StoreError)
     raise kind(f"{path}: {last_error()}")
 
 

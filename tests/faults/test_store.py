@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from jamliquor.errors import HostError, StoreError
+from jamliquor.errors import HostError, StoreClosed, StoreError, StoreFull
 from jamliquor.params import TINY
 from jamliquor.state.state import State
 from jamliquor.store._db import Trial
@@ -211,6 +211,23 @@ def test_a_disk_that_fills(tmp_path: Path, kib: int) -> None:
     promised = run_until_it_fails(tmp_path / "db", Trial(capacity=kib << 10))
     assert promised < len(BLOCKS)
     check_and_finish(tmp_path / "db", promised)
+
+
+def test_only_the_write_that_failed_tells_why(tmp_path: Path) -> None:
+    store = opened(tmp_path / "db", Trial(capacity=300 << 10))
+    store.initialise(FIRST, iter(ENTRIES))
+    refused = []
+    for block in BLOCKS:
+        try:
+            put(store, block, durable=True)
+        except StoreError as error:
+            refused.append(error)
+            with pytest.raises(StoreClosed, match="earlier failure"):
+                put(store, block, durable=True)
+            break
+    assert [type(error) for error in refused] == [StoreFull]
+    with contextlib.suppress(StoreError):
+        store.close()
 
 
 def test_a_flipped_bit_is_repaired_or_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 //! The file under the database, with what tests need to see it fail.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::Path;
@@ -12,6 +13,18 @@ use redb::StorageBackend;
 
 use crate::pending::{Overlaps, Pending};
 use crate::recent::Recent;
+
+/// Why a file takes no write: one before was lost.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed after an earlier failure")
+    }
+}
+
+impl std::error::Error for Closed {}
 
 /// How a file is to misbehave, for trials; the default is not at all.
 #[derive(Debug, Default)]
@@ -130,7 +143,7 @@ impl Inner {
     /// Refuses to go on where a write was lost.
     fn demand_whole(&self) -> Result<()> {
         match self.failed.load(Ordering::SeqCst) {
-            true => Err(Error::other("closed after an earlier failure")),
+            true => Err(Error::other(Closed)),
             false => Ok(()),
         }
     }

@@ -26,7 +26,7 @@ use jamliquor_trie::{verify, Base, Source, SourceError, Trie};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use crate::cache::Cache;
-use crate::file::{Watch, WatchedFile};
+use crate::file::{Closed, Watch, WatchedFile};
 use crate::rows::unseal;
 
 pub use crate::file::Trial;
@@ -64,6 +64,8 @@ pub enum Fault {
     Host,
     /// There is no room on the disk.
     Full,
+    /// A write failed before, and the file takes no more; that failure told why.
+    Closed,
     /// A row, or a page or value of the base, is not what it was.
     Damaged,
 }
@@ -99,30 +101,28 @@ impl fmt::Display for DbError {
 
 impl<E: Into<redb::Error>> From<E> for DbError {
     fn from(error: E) -> Self {
-        let error = error.into();
-        if let redb::Error::Io(error) = &error {
-            let full = [
-                ErrorKind::StorageFull,
-                ErrorKind::QuotaExceeded,
-                ErrorKind::FileTooLarge,
-            ];
-            if full.contains(&error.kind()) {
-                return DbError {
-                    fault: Fault::Full,
-                    text: error.to_string(),
-                };
-            }
+        match error.into() {
+            redb::Error::Io(error) => DbError {
+                fault: match error.kind() {
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                        Fault::Full
+                    }
+                    _ if error.get_ref().is_some_and(|inner| inner.is::<Closed>()) => Fault::Closed,
+                    _ => Fault::Host,
+                },
+                text: error.to_string(),
+            },
+            redb::Error::PreviousIo => DbError {
+                fault: Fault::Closed,
+                text: Closed.to_string(),
+            },
+            redb::Error::Corrupted(what) => DbError::host(format!("the file is damaged: {what}")),
+            redb::Error::DatabaseAlreadyOpen => DbError::host("another process uses it"),
+            redb::Error::UpgradeRequired(version) => DbError::host(format!(
+                "its file has format {version}, which this version cannot read"
+            )),
+            other => DbError::host(other.to_string()),
         }
-        DbError::host(match error {
-            redb::Error::Io(error) => error.to_string(),
-            redb::Error::Corrupted(what) => format!("the file is damaged: {what}"),
-            redb::Error::DatabaseAlreadyOpen => "another process uses it".to_owned(),
-            redb::Error::UpgradeRequired(version) => {
-                format!("its file has format {version}, which this version cannot read")
-            }
-            redb::Error::PreviousIo => "closed after an earlier failure".to_owned(),
-            other => other.to_string(),
-        })
     }
 }
 

@@ -13,7 +13,7 @@ use jamliquor_trie::Mender;
 use crate::buffer::JamBuffer;
 use crate::snapshot::entries_of;
 use crate::status::{bytes, bytes_mut, free, guard, Failure};
-use crate::status::{JAM_ERR_DAMAGED, JAM_ERR_FULL, JAM_ERR_HOST, JAM_OK};
+use crate::status::{JAM_ERR_CLOSED, JAM_ERR_DAMAGED, JAM_ERR_FULL, JAM_ERR_HOST, JAM_OK};
 use crate::trie::{borrow, deliver, JamTrie};
 
 /// An open database, owned by the caller until freed.
@@ -26,6 +26,7 @@ pub(crate) fn failed(error: DbError) -> Failure {
         code: match error.fault {
             Fault::Host => JAM_ERR_HOST,
             Fault::Full => JAM_ERR_FULL,
+            Fault::Closed => JAM_ERR_CLOSED,
             Fault::Damaged => JAM_ERR_DAMAGED,
         },
         message: error.text,

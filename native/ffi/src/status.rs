@@ -15,6 +15,8 @@ pub const JAM_ERR_PANIC: i32 = -3;
 pub const JAM_ERR_FULL: i32 = -4;
 /// A part of a state that lies on disk is missing or is not what it was.
 pub const JAM_ERR_DAMAGED: i32 = -5;
+/// A write failed before, and the database takes no more until it is opened again.
+pub const JAM_ERR_CLOSED: i32 = -6;
 
 thread_local! {
     static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };
