@@ -95,7 +95,8 @@ def command(
     steps by themselves go on.
 
     With --db, blocks and states are kept in a directory, and SOURCE may also be a chain archive
-    (.jam), a folder of block files, a block file, or - for an archive on standard input.
+    (.jam), a named pipe that brings one, - for one on standard input, a folder of block files, or a
+    block file.
 
     \b
     Examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _MAX_FAILURES = 20
 _TELL_SECONDS = 5.0
 _RETRY_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
 
 Tell = Callable[[str], None]
 
@@ -64,6 +66,10 @@ class Job(NamedTuple):
     settings: Settings
     keep_states: int
     laps: Laps | None = None
+
+
+class _StopAsked(Exception):
+    """Somebody asked to stop while nothing came."""
 
 
 class DatabaseSession:
@@ -101,7 +107,8 @@ class DatabaseSession:
         reason = "failed"
         try:
             self._control.listen(self._job.folder, self._tell)
-            self._import(first)
+            with suppress(_StopAsked):
+                self._import(first)
             if self._job.follow is not None and not self._stop.requested:
                 self._follow(self._job.follow)
             else:
@@ -204,7 +211,7 @@ class DatabaseSession:
         """The first source, opened early where it has to bring the genesis."""
         if holds_chain(self._job.folder) or not self._job.sources:
             return None
-        source = open_source(self._job.sources[0], self._job.params)
+        source = self._source(self._job.sources[0], self._job.params)
         if source.genesis is None:
             advice = "name a source with a genesis first"
             raise BadInput("a new database needs a genesis", source.path, advice=advice)
@@ -215,7 +222,7 @@ class DatabaseSession:
         assert directory is not None, "opened before anything is imported"
         for index, path in enumerate(self._job.sources):
             early = first is not None and index == 0
-            source = first if early and first else open_source(path, directory.params)
+            source = first if early and first else self._source(path, directory.params)
             _demand_same_chain(source, directory)
             for sent in self._announced(path, source.blocks):
                 self._take(sent, None)
@@ -225,6 +232,18 @@ class DatabaseSession:
             if left:
                 self._count(left, refused=False)
                 raise _missing(source, left)
+
+    def _source(self, path: Path, params: ChainParams | None) -> Source:
+        return open_source(path, params, self._await)
+
+    def _await(self, descriptor: int) -> None:
+        """Wait until there is something to read, and answer questions meanwhile."""
+        while not select.select([descriptor], [], [], 0)[0]:
+            if self._stop.requested:
+                # What is not open needs no good end.
+                raise KeyboardInterrupt if self._directory is None else _StopAsked
+            select.select([descriptor, self._control.fileno()], [], [], _LOOK_SECONDS)
+            self._control.poll()
 
     def _announced(self, path: Path, blocks: Iterator[Sent]) -> Iterator[Sent]:
         """The blocks; of those of a file or a folder the node hears some at a time."""

@@ -1,8 +1,7 @@
-"""Where blocks come from: archives, trace folders, folders and files of blocks, standard input."""
+"""Where blocks come from: archives, trace folders, folders and files of blocks, pipes."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -19,11 +18,11 @@ from jamliquor.conformance.traces import (
     read_step,
 )
 from jamliquor.crypto.hashing import blake2b
+from jamliquor.node.pipe import STANDARD_INPUT, Wait, open_pipe, wait_idly
 from jamliquor.params import ChainParams
 from jamliquor.store.archive import MAGIC, ArchiveReader
 from jamliquor.types.header import Header
 
-STANDARD_INPUT = Path("-")
 BLOCK_SUFFIXES = (".bin", ".block")
 
 _MAX_BLOCK = 64 << 20
@@ -114,17 +113,20 @@ def in_groups(blocks: Iterable[Sent]) -> Iterator[list[Sent]]:
         yield group
 
 
-def open_source(path: Path, params: ChainParams | None) -> Source:
+def open_source(path: Path, params: ChainParams | None, wait: Wait = wait_idly) -> Source:
     """Find out what a path names and open it.
 
     Args:
         params: the parameters of the chain that blocks are wanted for, where they are known.
+        wait: called by whoever reads a pipe, before each piece of it.
 
     Raises:
         BadInput: nothing that can be imported; reading on may raise it too.
     """
     if path == STANDARD_INPUT:
-        return _archive(sys.stdin.buffer, Path("standard input"))
+        return _archive(open_pipe(path, wait), Path("standard input"))
+    if path.is_fifo():
+        return _archive(open_pipe(path, wait), path)
     if path.is_dir():
         return _folder(path, params)
     try:

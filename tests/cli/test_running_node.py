@@ -271,33 +271,6 @@ def test_what_a_running_node_does_not_do(db: Path, start: Callable[..., Service]
         assert ran.code == 6 and "another process uses this directory" in ran.err
 
 
-def test_a_one_time_import_answers_too(
-    tmp_path: Path, maker: Maker, main: list[Made], filled: Path
-) -> None:
-    archive = write_archive(tmp_path / "chain.jam", maker, main).read_bytes()
-    process = subprocess.Popen(
-        [*COMMAND, "import", "-", "--db", str(tmp_path / "db"), "--quiet"], stdin=subprocess.PIPE
-    )
-    assert process.stdin is not None
-    some = len(archive) - sum(len(made.encoded) + 9 for made in main[1:])
-    process.stdin.write(archive[:some])
-    process.stdin.flush()
-    until((tmp_path / "db" / "control").exists)
-    asking = subprocess.Popen(
-        [*COMMAND, "inspect", "head", str(tmp_path / "db"), "--json"], stdout=subprocess.PIPE
-    )
-    at = some
-    while asking.poll() is None and at < len(archive):
-        process.stdin.write(archive[at : at + 500])
-        process.stdin.flush()
-        at += 500
-        time.sleep(0.02)
-    out, _ = asking.communicate(timeout=30)
-    assert asking.returncode == 0 and 1 <= json.loads(out)["head"]["slot"] < 160
-    process.communicate(archive[at:], timeout=60)
-    assert process.returncode == 0 and not (tmp_path / "db" / "control").exists()
-
-
 def test_a_path_that_is_too_long_for_a_socket(filled: Path, tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100) / "db"
     shutil.copytree(filled, deep)
