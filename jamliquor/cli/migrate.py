@@ -31,7 +31,7 @@ def command(folder: Path, start: Path | None, as_json: bool) -> None:
     from jamliquor.errors import StoreError  # noqa: PLC0415
     from jamliquor.node.directory import holds_chain  # noqa: PLC0415
     from jamliquor.store.directory import Directory  # noqa: PLC0415
-    from jamliquor.store.disk import FORMAT  # noqa: PLC0415
+    from jamliquor.store.disk import FORMATS  # noqa: PLC0415
     from jamliquor.store.past import PastDatabase  # noqa: PLC0415
 
     if not holds_chain(folder):
@@ -42,11 +42,11 @@ def command(folder: Path, start: Path | None, as_json: bool) -> None:
             found = past.format
     finally:
         directory.release()
-    if found != FORMAT:
+    if found not in FORMATS:
         report_rebuilt(folder, start, as_json=as_json)
     elif as_json:
         import json  # noqa: PLC0415
 
-        click.echo(json.dumps({"db": str(folder), "format": FORMAT.decode()}))
+        click.echo(json.dumps({"db": str(folder), "format": found.decode()}))
     else:
-        click.echo(f"{folder}: has format {FORMAT.decode()} already")
+        click.echo(f"{folder}: has format {found.decode()}, which needs no migration")

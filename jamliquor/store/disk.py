@@ -31,8 +31,11 @@ from jamliquor.store.rows import (
 )
 from jamliquor.store.window import DEFAULT_KEEP_STATES, Window
 
-FORMAT: Final = b"2"
-"""Version of the layout of tables and rows; a store of another version is refused."""
+FORMAT: Final = b"3"
+"""Version of the layout of tables and rows that is written."""
+
+FORMATS: Final = (b"2", FORMAT)
+"""Versions that are read; a store of another one is refused. Before 3 all values were in one piece."""
 
 REBUILD: Final = "jamliquor repair --rebuild makes the state anew from snapshot and blocks"
 """What to do about damage that cannot be repaired in place."""
@@ -115,6 +118,7 @@ class DiskStore:
             self._database = self._open()
             try:
                 self._check_chain(genesis)
+                self._mark_format()
                 self._start(repair=repair)
             except BaseException as error:
                 self._database.close()
@@ -329,7 +333,7 @@ class DiskStore:
         found = self._database.get(Table.META, _FORMAT)
         if found is None:
             return
-        if found != FORMAT:
+        if found not in FORMATS:
             raise StoreError(
                 f"{path}: has format {found.decode('ascii', 'replace')}, this version reads format "
                 f"{FORMAT.decode()}; run: jamliquor migrate {path}"
@@ -339,6 +343,11 @@ class DiskStore:
             raise StoreError(
                 f"{path}: belongs to the chain with genesis 0x{first.hex()}, not 0x{genesis.hex()}"
             )
+
+    def _mark_format(self) -> None:
+        """Name the format of what will be written, before an older version can misread it."""
+        if self._database.get(Table.META, _FORMAT) not in (None, FORMAT):
+            self._commit(_meta({_FORMAT: FORMAT}), durable=True)
 
     def mend(self) -> list[str]:
         """Look at the whole state on disk and repair it from snapshots, as far as that can be.

@@ -27,7 +27,6 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use crate::cache::Cache;
 use crate::file::{Closed, Watch, WatchedFile};
-use crate::rows::unseal;
 
 pub use crate::file::Trial;
 pub use crate::mend::{row_of, spot_of};
@@ -46,6 +45,8 @@ const TABLES: [TableDefinition<'static, &[u8], &[u8]>; 6] = [
     TableDefinition::new("state"),
 ];
 const META: u8 = 0;
+const BLOCKS: u8 = 3;
+const CHANGES: u8 = 4;
 const STATE: u8 = 5;
 
 /// What follows the key of a value; no page has so large a level there.
@@ -255,29 +256,22 @@ impl Db {
         most: usize,
         bytes: usize,
     ) -> Result<Vec<Row>, DbError> {
-        let mut rows = Vec::new();
-        let mut size = 0;
         if first >= end {
-            return Ok(rows);
+            return Ok(Vec::new());
         }
+        let (mut count, mut size) = (0, 0);
+        let enough = |(key, value): &Row| {
+            count += 1;
+            size += key.len() + value.len();
+            count >= most || size >= bytes
+        };
         self.shared.read(|database| {
             let reading = database.begin_read()?;
-            let found = match reading.open_table(definition(table)?) {
-                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
-                found => found?,
-            };
-            for row in found.range(first..end)? {
-                let (key, value) = row?;
-                let value = unseal(table, key.value(), value.value())?;
-                size += key.value().len() + value.len();
-                rows.push((key.value().to_vec(), value));
-                if rows.len() >= most || size >= bytes {
-                    break;
-                }
+            match reading.open_table(definition(table)?) {
+                Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
+                found => rows::range(&found?, table, first, end, enough),
             }
-            Ok(())
-        })?;
-        Ok(rows)
+        })
     }
 
     /// Keys in order, from `first` on and before `end`, at most `most`; their rows are not looked at.
@@ -298,8 +292,14 @@ impl Db {
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
                 found => found?,
             };
-            for row in found.range(first..end)?.take(most) {
-                keys.push(row?.0.value().to_vec());
+            for row in found.range(first..end)? {
+                let (key, _) = row?;
+                if keys.len() == most {
+                    break;
+                }
+                if rows::is_row(table, key.value()) {
+                    keys.push(key.value().to_vec());
+                }
             }
             Ok(())
         })?;
@@ -431,12 +431,7 @@ impl Shared {
     fn get(&self, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
         self.read(|database| {
             let reading = database.begin_read()?;
-            let found = match reading.open_table(definition(table)?) {
-                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-                found => found?,
-            };
-            let row = found.get(key)?;
-            row.map(|row| unseal(table, key, row.value())).transpose()
+            rows::read_in(&reading, table, key)
         })
     }
 

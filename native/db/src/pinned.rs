@@ -12,7 +12,7 @@ use jamliquor_trie::{Base, Key, Leaf, Page, Place, Source, SourceError, Trie};
 use redb::{ReadTransaction, ReadableDatabase};
 
 use crate::cache::{Cache, Item, Name};
-use crate::rows::{unseal, value_key};
+use crate::rows::{self, value_key};
 use crate::{base_of, definition, Db, DbError, Rows, ANCHOR, META, STATE};
 
 const RELEASED: &str = "the view of the state was released";
@@ -26,12 +26,7 @@ struct Reading {
 
 impl Reading {
     fn row(&self, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        let found = match self.transaction.open_table(definition(table)?) {
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-            found => found?,
-        };
-        let row = found.get(key)?;
-        row.map(|row| unseal(table, key, row.value())).transpose()
+        rows::read_in(&self.transaction, table, key)
     }
 }
 

@@ -1,18 +1,31 @@
-//! Rows of tables: their encoding in a batch, their checksums, their way into a transaction.
+//! Rows of tables: their encoding in a batch, their checksums, their pieces, their way into a transaction.
+//!
+//! The file has pages of powers of two, and a value a little larger than one takes the next. So blocks
+//! and change sets are cut into pieces that fill a page: the first is the row of the key, the others
+//! follow it under the key and their numbers. The checksum in the first is that of the whole value.
 
 use blake2b_simd::Params;
 use jamliquor_trie::{Key, Leaf, Piece, Values};
-use redb::{Database, ReadableDatabase, ReadableTable, Table, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
-use crate::{definition, DbError, ANCHOR, META, STATE, TABLES, VALUE_MARK};
+use crate::{
+    definition, DbError, Row, Rows, ANCHOR, BLOCKS, CHANGES, META, STATE, TABLES, VALUE_MARK,
+};
 
 const CHECKSUM_BYTES: usize = 8;
+
+/// Bytes of a piece that is not the last: with its key and the page's head they take 16 KiB.
+const PIECE_BYTES: usize = (16 << 10) - 64;
+
+/// Keys of the pieces of a row, from the second on, lie between its key with these behind it.
+const PIECES: [[u8; PIECE_NUMBER_BYTES]; 2] = [[0; 2], [0xff; 2]];
+const PIECE_NUMBER_BYTES: usize = 2;
 
 /// The length that stands for the removal of a row.
 const REMOVED: u32 = u32::MAX;
 
-/// The table of the base in a transaction.
-pub type StateTable<'a> = Table<'a, &'static [u8], &'static [u8]>;
+/// A table in a transaction that changes it.
+pub type OpenTable<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
 /// A change of one row; `None` removes it.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +91,111 @@ pub fn unseal(table: u8, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, DbError> 
     }
 }
 
+/// Length of the keys of a table whose values are cut into pieces.
+fn key_bytes(table: u8) -> Option<usize> {
+    match table {
+        BLOCKS => Some(32),
+        CHANGES => Some(40),
+        _ => None,
+    }
+}
+
+/// Whether a key is that of a row, and not of a further piece of one.
+pub fn is_row(table: u8, key: &[u8]) -> bool {
+    key_bytes(table).is_none_or(|len| key.len() <= len)
+}
+
+fn is_piece(table: u8, sealed: &[u8]) -> bool {
+    key_bytes(table).is_some() && sealed.len() == PIECE_BYTES
+}
+
+fn pieces_of(key: &[u8]) -> [Vec<u8>; 2] {
+    PIECES.map(|number| [key, &number].concat())
+}
+
+/// The value of a row, as a transaction sees it.
+pub fn read_in(
+    reading: &ReadTransaction,
+    table: u8,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, DbError> {
+    let rows = match reading.open_table(definition(table)?) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+        rows => rows?,
+    };
+    match rows.get(key)? {
+        Some(first) => whole(&rows, table, key, first.value()).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The value of a row that begins with a piece.
+fn whole(rows: &Rows, table: u8, key: &[u8], first: &[u8]) -> Result<Vec<u8>, DbError> {
+    if !is_piece(table, first) {
+        return unseal(table, key, first);
+    }
+    let [begin, end] = pieces_of(key);
+    let mut sealed = first.to_vec();
+    for piece in rows.range(&begin[..]..=&end[..])? {
+        sealed.extend_from_slice(piece?.1.value());
+    }
+    unseal(table, key, &sealed)
+}
+
+/// Rows in order of their keys, from `first` on and before `end`, until `enough` of the last one.
+pub fn range(
+    rows: &Rows,
+    table: u8,
+    first: &[u8],
+    end: &[u8],
+    mut enough: impl FnMut(&Row) -> bool,
+) -> Result<Vec<Row>, DbError> {
+    let mut found = Vec::new();
+    for row in rows.range(first..end)? {
+        let (key, value) = row?;
+        let key = key.value();
+        if is_row(table, key) {
+            let row = (key.to_vec(), whole(rows, table, key, value.value())?);
+            let last = enough(&row);
+            found.push(row);
+            if last {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Puts the value of a row, or removes it.
+fn put_whole(
+    rows: &mut OpenTable<'_>,
+    table: u8,
+    key: &[u8],
+    value: Option<&[u8]>,
+) -> Result<(), DbError> {
+    let sealed = value.map(|value| seal(table, key, value));
+    let cut = match sealed.as_ref().map(Vec::len) {
+        Some(len) if key_bytes(table).is_some() => len.min(PIECE_BYTES),
+        len => len.unwrap_or_default(),
+    };
+    let parts = sealed.as_ref().map(|sealed| sealed.split_at(cut));
+    let before = match parts {
+        Some((first, _)) => rows.insert(key, first)?,
+        None => rows.remove(key)?,
+    };
+    let had_pieces = before.is_some_and(|before| is_piece(table, before.value()));
+    if had_pieces {
+        let [begin, end] = pieces_of(key);
+        rows.retain_in(&begin[..]..=&end[..], |_, _| false)?;
+    }
+    let rest = parts.map_or(&[][..], |(_, rest)| rest);
+    for (number, piece) in (1u16..).zip(rest.chunks(PIECE_BYTES)) {
+        let key = [key, &number.to_be_bytes()].concat();
+        rows.insert(&key[..], piece)?;
+    }
+    Ok(())
+}
+
 fn row_name(table: u8, key: &[u8]) -> String {
     let table = TABLES
         .get(usize::from(table))
@@ -100,14 +218,7 @@ pub fn write(writing: &WriteTransaction, writes: &[Write<'_>]) -> Result<(), DbE
         }
         let mut rows = writing.open_table(definition(table)?)?;
         for write in own {
-            match write.value {
-                Some(value) => {
-                    rows.insert(write.key, &seal(table, write.key, value)[..])?;
-                }
-                None => {
-                    rows.remove(write.key)?;
-                }
-            }
+            put_whole(&mut rows, table, write.key, write.value)?;
         }
     }
     Ok(())
@@ -119,7 +230,7 @@ pub fn value_key(key: &Key) -> Vec<u8> {
 }
 
 /// Puts pages of a move of the base into a transaction.
-pub fn write_piece(rows: &mut StateTable<'_>, piece: &Piece) -> Result<(), DbError> {
+pub fn write_piece(rows: &mut OpenTable<'_>, piece: &Piece) -> Result<(), DbError> {
     let mut pages: Vec<_> = piece
         .pages()
         .map(|(place, bytes)| (place.to_bytes(), bytes))
@@ -132,7 +243,7 @@ pub fn write_piece(rows: &mut StateTable<'_>, piece: &Piece) -> Result<(), DbErr
 }
 
 /// Puts the values of a move of the base into a transaction.
-pub fn write_values(rows: &mut StateTable<'_>, values: &Values) -> Result<(), DbError> {
+pub fn write_values(rows: &mut OpenTable<'_>, values: &Values) -> Result<(), DbError> {
     for (key, value) in values {
         put(rows, &value_key(key), value.as_ref().map(Leaf::value))?;
     }
@@ -146,7 +257,7 @@ pub fn write_anchor(writing: &WriteTransaction, anchor: &[u8]) -> Result<(), DbE
     Ok(())
 }
 
-fn put(rows: &mut StateTable<'_>, key: &[u8], bytes: Option<&[u8]>) -> Result<(), DbError> {
+fn put(rows: &mut OpenTable<'_>, key: &[u8], bytes: Option<&[u8]>) -> Result<(), DbError> {
     match bytes {
         Some(bytes) => rows.insert(key, bytes)?,
         None => rows.remove(key)?,
@@ -168,7 +279,11 @@ pub fn verify(
     };
     for row in rows.iter()? {
         let (key, value) = row?;
-        if let Err(error) = unseal(table, key.value(), value.value()) {
+        let key = key.value();
+        if !is_row(table, key) {
+            continue;
+        }
+        if let Err(error) = whole(&rows, table, key, value.value()) {
             found.push(error.text);
         }
         if found.len() >= most {
@@ -176,4 +291,128 @@ pub fn verify(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Db, Fault, Trial};
+
+    const KEY: [u8; 40] = [7; 40];
+    const SIZES: [usize; 9] = [
+        0,
+        1,
+        PIECE_BYTES - CHECKSUM_BYTES - 1,
+        PIECE_BYTES - CHECKSUM_BYTES,
+        PIECE_BYTES - CHECKSUM_BYTES + 1,
+        2 * PIECE_BYTES - CHECKSUM_BYTES,
+        3 * PIECE_BYTES,
+        100_000,
+        5,
+    ];
+
+    fn opened(name: &str) -> (std::path::PathBuf, Db) {
+        let name = format!("jamliquor-rows-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&path);
+        let db = Db::open(&path, 1 << 20, 1 << 20, Trial::default()).unwrap();
+        (path, db)
+    }
+
+    fn value(len: usize) -> Vec<u8> {
+        (0..len).map(|at| (at * 31 + len) as u8).collect()
+    }
+
+    fn put(db: &Db, key: &[u8], value: Option<&[u8]>) {
+        let table = CHANGES;
+        let write = Write { table, key, value };
+        db.commit(&[write], None, false).unwrap();
+    }
+
+    /// Rows of the file, pieces among them.
+    fn stored(db: &Db) -> Vec<(usize, usize)> {
+        let rows = db.shared.read(|database| {
+            let rows = database.begin_read()?.open_table(definition(CHANGES)?)?;
+            let rows = rows.range::<&[u8]>(..)?;
+            Ok(rows
+                .map(|row| row.map(|(key, value)| (key.value().len(), value.value().len())))
+                .collect::<Result<_, _>>()?)
+        });
+        rows.unwrap()
+    }
+
+    #[test]
+    fn a_value_of_any_size_comes_back_and_goes_whole() {
+        let (path, db) = opened("sizes");
+        let (before, after) = ([6; 40], [8; 40]);
+        put(&db, &before, Some(&value(70_000)));
+        put(&db, &after, Some(&value(40_000)));
+        for first in SIZES {
+            for second in SIZES {
+                for len in [first, second] {
+                    put(&db, &KEY, Some(&value(len)));
+                    assert_eq!(db.get(CHANGES, &KEY).unwrap(), Some(value(len)));
+                }
+                let rows = db.range(CHANGES, &[], &[0xff; 64], 9, 1 << 20).unwrap();
+                let sizes: Vec<usize> = rows.iter().map(|row| row.1.len()).collect();
+                assert_eq!(sizes, [70_000, second, 40_000]);
+                let keys = db.keys(CHANGES, &[], &[0xff; 64], 2).unwrap();
+                assert_eq!(keys, [before, KEY]);
+                put(&db, &KEY, None);
+                assert_eq!(db.get(CHANGES, &KEY).unwrap(), None);
+            }
+        }
+        assert!(stored(&db).iter().all(|&(_, len)| len <= PIECE_BYTES));
+        put(&db, &before, None);
+        put(&db, &after, None);
+        assert_eq!(stored(&db), []);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_value_that_lies_there_in_one_piece_is_read_and_replaced() {
+        let (path, db) = opened("whole");
+        for len in [PIECE_BYTES - CHECKSUM_BYTES, 50_000] {
+            let old = seal(CHANGES, &KEY, &value(len));
+            let written = db.shared.read(|database| {
+                let writing = database.begin_write()?;
+                writing
+                    .open_table(definition(CHANGES)?)?
+                    .insert(&KEY[..], &old[..])?;
+                Ok(writing.commit()?)
+            });
+            written.unwrap();
+            assert_eq!(db.get(CHANGES, &KEY).unwrap(), Some(value(len)));
+            assert_eq!(db.verify(9).unwrap(), [""; 0]);
+            put(&db, &KEY, Some(&value(60_000)));
+            assert_eq!(db.get(CHANGES, &KEY).unwrap(), Some(value(60_000)));
+            put(&db, &KEY, None);
+            assert_eq!(stored(&db), []);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_piece_that_is_missing_or_another_is_told_of() {
+        let (path, db) = opened("damaged");
+        let piece = [&KEY[..], &[0, 2]].concat();
+        for other in [None, Some(&b"other"[..])] {
+            put(&db, &KEY, Some(&value(60_000)));
+            let written = db.shared.read(|database| {
+                let writing = database.begin_write()?;
+                let mut rows = writing.open_table(definition(CHANGES)?)?;
+                match other {
+                    Some(other) => drop(rows.insert(&piece[..], other)?),
+                    None => drop(rows.remove(&piece[..])?),
+                }
+                drop(rows);
+                Ok(writing.commit()?)
+            });
+            written.unwrap();
+            assert_eq!(db.get(CHANGES, &KEY).unwrap_err().fault, Fault::Damaged);
+            let named = db.verify(9).unwrap();
+            assert!(named.len() == 1 && named[0].contains("of table changes"));
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
 }

@@ -93,15 +93,34 @@ def test_another_chain_is_refused_by_name(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("version", [b"1", b"3"])
+@pytest.mark.parametrize("version", [b"1", b"4"])
 def test_another_format_is_refused(tmp_path: Path, version: bytes) -> None:
     store, _ = filled(tmp_path, 1)
     store.close()
     database = Database(tmp_path / "chain.db", 1 << 20, 1 << 20, Trial())
     database.commit([Write(Table.META, b"format", version)], durable=True)
     database.close()
-    with pytest.raises(StoreError, match=f"has format {version.decode()}, this version reads format 2"):
+    with pytest.raises(StoreError, match=f"has format {version.decode()}, this version reads format 3"):
         opened(tmp_path)
+
+
+def test_an_older_format_that_can_be_read_is_marked_as_the_present_one(tmp_path: Path) -> None:
+    store, blocks = filled(tmp_path, 3)
+    store.close()
+    database = Database(tmp_path / "chain.db", 1 << 20, 1 << 20, Trial())
+    database.commit([Write(Table.META, b"format", b"2")], durable=True)
+    database.close()
+    with pytest.raises(StoreError, match="belongs to the chain"):
+        opened(tmp_path, genesis=digest("another"))
+    database = Database(tmp_path / "chain.db", 1 << 20, 1 << 20, Trial())
+    assert database.get(Table.META, b"format") == b"2"
+    database.close()
+    store = opened(tmp_path)
+    assert store.head == blocks[-1].record.hash and store.verify() == []
+    store.close()
+    database = Database(tmp_path / "chain.db", 1 << 20, 1 << 20, Trial())
+    assert database.get(Table.META, b"format") == b"3"
+    database.close()
 
 
 def test_a_second_user_is_refused(tmp_path: Path) -> None:
