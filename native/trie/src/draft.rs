@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::hash::{branch_node, hash_nodes, lift_node, Hash, ZERO_HASH};
+use crate::hash::{
+    branch_node, hash_nodes, lift_node, regular_leaf_node, value_hashes, Hash, ZERO_HASH,
+};
 use crate::node::{Branch, Edge, Key, Node, StoredBranch};
 
 /// Branches above an entry in a trie of a million, about.
@@ -20,6 +22,8 @@ pub(crate) enum Side {
     Young(usize),
     /// The number of a stored branch.
     Stored(usize),
+    /// The number of a stored entry.
+    Entry(usize),
 }
 
 /// A branch in the making.
@@ -50,6 +54,16 @@ pub(crate) struct Drafts {
     young: Vec<Young>,
     /// Stored branches beside them, each with the depth that it will be linked from.
     stored: Vec<(StoredBranch, usize)>,
+    /// Stored entries beside them: keys, each with where its value ends among the values.
+    entries: Vec<(Key, usize)>,
+    values: Vec<u8>,
+}
+
+/// What has been made of drafts; each is taken once.
+struct Made {
+    young: Vec<Option<Edge>>,
+    stored: Vec<Option<Edge>>,
+    entries: Vec<Option<Edge>>,
 }
 
 impl Drafts {
@@ -58,6 +72,7 @@ impl Drafts {
         Drafts {
             young: Vec::with_capacity(updates * USUAL_DEPTH),
             stored: Vec::with_capacity(updates),
+            ..Drafts::default()
         }
     }
 
@@ -96,23 +111,34 @@ impl Drafts {
         Side::Stored(self.stored.len() - 1)
     }
 
+    /// A link to a stored entry, which leaves the value where it is.
+    pub fn refer(&mut self, key: &Key, value: &[u8]) -> Side {
+        self.values.extend_from_slice(value);
+        self.entries.push((*key, self.values.len()));
+        Side::Entry(self.entries.len() - 1)
+    }
+
     /// The link with all branches made.
     pub fn finish(self, side: Side, birth: u32) -> Edge {
-        let mut stored = self.hang_all();
-        let hashes = self.hashes(&stored);
-        let mut made: Vec<Option<Edge>> = Vec::with_capacity(self.young.len());
+        let mut made = Made {
+            young: Vec::with_capacity(self.young.len()),
+            stored: self.hang_all(),
+            entries: self.refer_all(),
+        };
+        let hashes = self.hashes(&made);
         for (young, hash) in self.young.into_iter().zip(hashes) {
-            let edges = young.sides.map(|side| taken(&mut made, &mut stored, side));
+            let edges = young.sides.map(|side| made.take(side));
             let bit = u8::try_from(young.bit).expect("a bit of a key is below 248");
             let node = Node::Branch(Arc::new(Branch { edges, birth, bit }));
-            made.push(Some(Edge { hash, node }));
+            made.young.push(Some(Edge { hash, node }));
         }
-        taken(&mut made, &mut stored, side)
+        made.take(side)
     }
 
     fn moved(&mut self, side: Side, top: usize) -> Side {
         match side {
             Side::Done(edge) => Side::Done(edge.moved(top)),
+            Side::Entry(_) => side,
             Side::Young(number) => {
                 self.young[number].top = top;
                 side
@@ -126,7 +152,7 @@ impl Drafts {
 
     fn height(&self, side: &Side) -> usize {
         match side {
-            Side::Done(_) | Side::Stored(_) => 0,
+            Side::Done(_) | Side::Stored(_) | Side::Entry(_) => 0,
             Side::Young(number) => self.young[*number].height,
         }
     }
@@ -149,8 +175,29 @@ impl Drafts {
             .collect()
     }
 
+    /// Links to the stored entries.
+    fn refer_all(&self) -> Vec<Option<Edge>> {
+        let starts = [0]
+            .into_iter()
+            .chain(self.entries.iter().map(|&(_, end)| end));
+        let values: Vec<&[u8]> = starts
+            .zip(&self.entries)
+            .map(|(start, &(_, end))| &self.values[start..end])
+            .collect();
+        let own = value_hashes(values.iter().copied());
+        let keyed = || self.entries.iter().map(|(key, _)| key).zip(&own);
+        let hashes = hash_nodes(keyed().map(|(key, own)| regular_leaf_node(key, own)));
+        keyed()
+            .zip(values)
+            .zip(hashes)
+            .map(|(((key, own), value), hash)| {
+                Some(Edge::to_stored_leaf(*key, value.len(), *own, hash))
+            })
+            .collect()
+    }
+
     /// The hash of each branch at the depth that it is linked from.
-    fn hashes(&self, stored: &[Option<Edge>]) -> Vec<Hash> {
+    fn hashes(&self, made: &Made) -> Vec<Hash> {
         let mut hashes = vec![ZERO_HASH; self.young.len()];
         let mut levels: Vec<Vec<usize>> = Vec::new();
         for (number, young) in self.young.iter().enumerate() {
@@ -162,7 +209,8 @@ impl Drafts {
                 let [left, right] = self.young[number].sides.each_ref().map(|side| match side {
                     Side::Done(edge) => &edge.hash,
                     Side::Young(number) => &hashes[*number],
-                    Side::Stored(number) => &stored[*number].as_ref().expect("taken later").hash,
+                    Side::Stored(number) => hash_of(&made.stored[*number]),
+                    Side::Entry(number) => hash_of(&made.entries[*number]),
                 });
                 branch_node(left, right)
             });
@@ -206,11 +254,18 @@ fn lifted(mut lifts: Vec<Lift<'_>>) -> Vec<Hash> {
     }
 }
 
-fn taken(made: &mut [Option<Edge>], stored: &mut [Option<Edge>], side: Side) -> Edge {
-    let found = match side {
-        Side::Done(edge) => Some(edge),
-        Side::Young(number) => made[number].take(),
-        Side::Stored(number) => stored[number].take(),
-    };
-    found.expect("each branch has one parent")
+impl Made {
+    fn take(&mut self, side: Side) -> Edge {
+        let found = match side {
+            Side::Done(edge) => Some(edge),
+            Side::Young(number) => self.young[number].take(),
+            Side::Stored(number) => self.stored[number].take(),
+            Side::Entry(number) => self.entries[number].take(),
+        };
+        found.expect("each has one parent")
+    }
+}
+
+fn hash_of(made: &Option<Edge>) -> &Hash {
+    &made.as_ref().expect("taken later").hash
 }

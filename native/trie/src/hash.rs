@@ -81,6 +81,15 @@ pub(crate) fn hash_nodes(nodes: impl Iterator<Item = [u8; NODE_BYTES]>) -> Vec<H
     hashes
 }
 
+/// Hashes of many values, several at once where the processor can.
+pub(crate) fn value_hashes<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<Hash> {
+    let values: Vec<&[u8]> = values.collect();
+    let batches = values.chunks(BATCH);
+    batches
+        .flat_map(|batch| hash_all(batch.iter().copied()))
+        .collect()
+}
+
 /// Hashes of many leaves (function L), several at once where the processor can.
 pub(crate) fn leaf_hashes(leaves: &[&Leaf]) -> Vec<Hash> {
     let entries: Vec<&[u8]> = leaves.iter().map(|leaf| leaf.entry()).collect();

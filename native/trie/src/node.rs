@@ -190,6 +190,17 @@ impl Edge {
         Edge { hash, node }
     }
 
+    /// A link to a stored entry, from any depth; `hash` is that of its leaf.
+    pub fn to_stored_leaf(key: Key, value_len: usize, value_hash: Hash, hash: Hash) -> Edge {
+        let stored = StoredLeaf {
+            key,
+            value_hash,
+            value_len: value_len as u32,
+        };
+        let node = Node::StoredLeaf(Arc::new(stored));
+        Edge { hash, node }
+    }
+
     /// The stored branch that this links to.
     pub fn stored(&self) -> Option<StoredBranch> {
         match &self.node {
@@ -274,15 +285,8 @@ impl Edge {
                 Edge::to_stored(stored, top)
             }
             Node::Leaf(leaf, birth) if *birth <= base && leaf.value().len() > EMBEDDED_MAX => {
-                let stored = StoredLeaf {
-                    key: *leaf.key(),
-                    value_hash: blake2b(leaf.value()),
-                    value_len: leaf.value().len() as u32,
-                };
-                Edge {
-                    hash: self.hash,
-                    node: Node::StoredLeaf(Arc::new(stored)),
-                }
+                let (value, key) = (leaf.value(), *leaf.key());
+                Edge::to_stored_leaf(key, value.len(), blake2b(value), self.hash)
             }
             _ => self.clone(),
         }

@@ -168,22 +168,25 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Key and value of an entry that takes more memory than a reference to it.
+    pub fn heavy(&self) -> Option<(&'a Key, &'a [u8])> {
+        match *self {
+            Record::Entry(entry) if entry.len() > KEY_BYTES + EMBEDDED_MAX => {
+                entry.split_first_chunk()
+            }
+            _ => None,
+        }
+    }
+
     /// The same with a reference in place of a value. Small values stay, they take no more than that.
     pub fn reference(&self, top: usize) -> Edge {
-        match self {
-            Record::Entry(entry) if entry.len() > KEY_BYTES + EMBEDDED_MAX => {
-                let (key, value) = entry.split_first_chunk().expect("read with a whole key");
+        match self.heavy() {
+            Some((key, value)) => {
                 let value_hash = blake2b(value);
-                let stored = StoredLeaf {
-                    key: *key,
-                    value_hash,
-                    value_len: value.len() as u32,
-                };
                 let hash = regular_leaf_hash(key, &value_hash);
-                let node = Node::StoredLeaf(Arc::new(stored));
-                Edge { hash, node }
+                Edge::to_stored_leaf(*key, value.len(), value_hash, hash)
             }
-            _ => self.edge(top),
+            None => self.edge(top),
         }
     }
 

@@ -320,7 +320,10 @@ impl Work<'_> {
             (Err(record), _) => match (record.link(), updates) {
                 (Some(link), []) => Ok(Some(self.drafts.hang(link, top))),
                 (Some(link), _) => self.update_link(&link, top, updates),
-                (None, []) => Ok(Some(Side::Done(record.reference(top)))),
+                (None, []) => Ok(Some(match record.heavy() {
+                    Some((key, value)) => self.drafts.refer(key, value),
+                    None => Side::Done(record.edge(top)),
+                })),
                 (None, _) => self.update(&record.reference(top), top, updates),
             },
         }
