@@ -35,7 +35,7 @@ def first_record(state: State) -> BlockRecord:
 def random_changes(rng: random.Random, keys: list[bytes], count: int) -> Changes:
     """Some entries set or removed, with values of all sizes that matter."""
     chosen = rng.sample(keys, count)
-    sizes = [None, 0, 8, 32, 33, 200, 5000]
+    sizes = [None, 0, 8, 32, 33, 200, 5000, 20_000]
     drawn = ((key, rng.choice(sizes)) for key in chosen)
     return {key: None if size is None else rng.randbytes(size) for key, size in drawn}
 
@@ -48,7 +48,9 @@ def link(
     slot = parent.slot + slots
     identity = digest(parent.hash, slot, child.root, name)
     record = BlockRecord(identity, parent.hash, slot, parent.number + 1, child.root, False, b"header")
-    return Link(record, identity * 20, changes), child
+    # Some take one page of the file, some several.
+    body = identity * (1200 if record.number % 3 == 0 else 20)
+    return Link(record, body, changes), child
 
 
 def put(store: Store, block: Link, *, durable: bool = False) -> State:
