@@ -334,9 +334,11 @@ class DiskStore:
         if found is None:
             return
         if found not in FORMATS:
+            newer = found.isdigit() and int(found) > int(FORMAT)
+            advice = "update jamliquor" if newer else f"run: jamliquor migrate {path}"
             raise StoreError(
                 f"{path}: has format {found.decode('ascii', 'replace')}, this version reads format "
-                f"{FORMAT.decode()}; run: jamliquor migrate {path}"
+                f"{FORMAT.decode()}; {advice}"
             )
         first = self._database.get(Table.META, _GENESIS)
         if genesis is not None and first is not None and first != genesis:

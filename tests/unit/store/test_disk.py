@@ -93,14 +93,15 @@ def test_another_chain_is_refused_by_name(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("version", [b"1", b"4"])
-def test_another_format_is_refused(tmp_path: Path, version: bytes) -> None:
+@pytest.mark.parametrize(("version", "advice"), [(b"1", "jamliquor migrate"), (b"4", "update")])
+def test_another_format_is_refused(tmp_path: Path, version: bytes, advice: str) -> None:
     store, _ = filled(tmp_path, 1)
     store.close()
     database = Database(tmp_path / "chain.db", 1 << 20, 1 << 20, Trial())
     database.commit([Write(Table.META, b"format", version)], durable=True)
     database.close()
-    with pytest.raises(StoreError, match=f"has format {version.decode()}, this version reads format 3"):
+    told = f"has format {version.decode()}, this version reads format 3; .*{advice}"
+    with pytest.raises(StoreError, match=told):
         opened(tmp_path)
 
 
