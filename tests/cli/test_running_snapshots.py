@@ -20,7 +20,7 @@ from jamliquor.node.questions import BadQuestion
 from tests.support.archives import write_archive
 from tests.support.command import COMMAND, Ran, run
 from tests.support.maker import Made, Maker, own_genesis
-from tests.support.service import Service, ended, is_connected, until
+from tests.support.service import Service, ended, until
 
 NOTE = "answered by the running node\n"
 
@@ -310,10 +310,10 @@ def test_who_waits_for_an_import_that_then_ends(
     process.stdin.flush()
     until((db / "control").exists)
     creating = Creating(db, file, "--json")
-    until(lambda: is_connected(creating.process.pid))
+    until(part_of(file).exists)
     process.stdin.write(octets[some:])
     process.stdin.close()
-    until(part_of(file).exists)
+    until(lambda: "slot 60" in run("inspect", "head", db).out)
     gate.touch()
     assert process.wait(20) == 0
     assert process.stdout is not None
