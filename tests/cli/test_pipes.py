@@ -80,6 +80,7 @@ def test_questions_are_answered_while_nothing_comes(
         until(lambda: head(tmp_path / "db") == 19)
         out, _ = process.communicate(archive.read_bytes()[len(octets) :], timeout=30)
         assert process.returncode == 0 and json.loads(out)["head"]["slot"] == 30
+    assert not (tmp_path / "db" / "control").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

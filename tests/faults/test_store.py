@@ -33,7 +33,8 @@ KEYS = key_pool(RNG, 150)
 ENTRIES = [(key, RNG.randbytes(RNG.choice([1, 32, 33, 400]))) for key in KEYS[:120]]
 GENESIS = State.from_entries(TINY, ENTRIES)
 FIRST = first_record(GENESIS)
-BLOCKS = list(itertools.islice(line(FIRST, GENESIS, random.Random(1), KEYS), 30))
+# Their change sets have several parts.
+BLOCKS = list(itertools.islice(line(FIRST, GENESIS, random.Random(1), KEYS, 40), 30))
 NUMBERS = {FIRST.hash: 0} | {block.record.hash: block.record.number for block in BLOCKS}
 
 

@@ -35,7 +35,7 @@ def first_record(state: State) -> BlockRecord:
 def random_changes(rng: random.Random, keys: list[bytes], count: int) -> Changes:
     """Some entries set or removed, with values of all sizes that matter."""
     chosen = rng.sample(keys, count)
-    sizes = [None, 0, 8, 32, 33, 200, 5000, 20_000]
+    sizes = [None, 0, 8, 32, 33, 200, 5000]
     drawn = ((key, rng.choice(sizes)) for key in chosen)
     return {key: None if size is None else rng.randbytes(size) for key, size in drawn}
 
@@ -71,11 +71,12 @@ def key_pool(rng: random.Random, count: int) -> list[bytes]:
     return sorted(keys, key=lambda key: key[::-1])
 
 
-def line(parent: BlockRecord, state: State, rng: random.Random, keys: list[bytes]) -> Iterator[Link]:
-    """An endless line of blocks from one on."""
+def line(
+    parent: BlockRecord, state: State, rng: random.Random, keys: list[bytes], count: int = 6
+) -> Iterator[Link]:
+    """An endless line of blocks from one on, each with so many changes."""
     while True:
-        block, state = link(
-            parent, state, random_changes(rng, keys, min(6, len(keys))), slots=rng.choice([1, 1, 3])
-        )
+        changes = random_changes(rng, keys, min(count, len(keys)))
+        block, state = link(parent, state, changes, slots=rng.choice([1, 1, 3]))
         parent = block.record
         yield block

@@ -171,7 +171,7 @@ def test_space_comes_back(tmp_path: Path) -> None:
     while not store.prune_blocks(1 << 31).finished:
         pass
     assert store.compact() > 2_000_000
-    assert store.size_on_disk < 2_500_000
+    assert store.size_on_disk < 2_000_000
     assert store.verify() == []
     store.close()
 
