@@ -24,7 +24,7 @@ from jamliquor.errors import StoreError, StoreFull, StoreInUse, TreeFull
 from jamliquor.node.clock import slot_now
 from jamliquor.node.control import Control
 from jamliquor.node.directory import Directory, holds_chain
-from jamliquor.node.follow import Feed, open_feed
+from jamliquor.node.follow import POLL_SECONDS, Feed, open_feed
 from jamliquor.node.node import Node
 from jamliquor.node.outcome import Outcome, Verdict
 from jamliquor.node.questions import Subject
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 _MAX_FAILURES = 20
 _TELL_SECONDS = 5.0
 _RETRY_SECONDS = 5.0
-_LOOK_SECONDS = 0.25
 
 Tell = Callable[[str], None]
 
@@ -242,8 +241,7 @@ class DatabaseSession:
             if self._stop.requested:
                 # What is not open needs no good end.
                 raise KeyboardInterrupt if self._directory is None else _StopAsked
-            select.select([descriptor, self._control.fileno()], [], [], _LOOK_SECONDS)
-            self._control.poll()
+            self._attend(POLL_SECONDS, descriptor)
 
     def _announced(self, path: Path, blocks: Iterator[Sent]) -> Iterator[Sent]:
         """The blocks; of those of a file or a folder the node hears some at a time."""
@@ -331,9 +329,9 @@ class DatabaseSession:
             except StoreFull:
                 self._make_way()
 
-    def _attend(self, seconds: float) -> None:
-        """Wait for questions, so long at most, and answer one."""
-        self._control.wait(seconds)
+    def _attend(self, seconds: float, *others: int) -> None:
+        """Wait for questions or other descriptors, so long at most, and answer a question."""
+        self._control.wait(seconds, *others)
         self._control.poll()
 
 

@@ -142,9 +142,9 @@ class Control:
                 # The others' requests wait where they are.
                 return
 
-    def wait(self, seconds: float) -> None:
-        """Wait until :meth:`poll` has something to do, so long at most."""
-        select.select([self], [], [], seconds)
+    def wait(self, seconds: float, *others: int) -> None:
+        """Wait until :meth:`poll` has something to do, or another descriptor, so long at most."""
+        select.select([self.fileno(), *others], [], [], seconds)
 
     def close(self) -> None:
         """Hang up and remove the socket, unless it is another node's by now."""

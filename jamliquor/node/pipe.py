@@ -13,10 +13,11 @@ from typing import BinaryIO, Final
 from jamliquor.conformance.bad_input import BadInput
 from jamliquor.conformance.cursor import unreadable
 
-STANDARD_INPUT: Final = Path("-")
-
 Wait = Callable[[int], None]
 """Returns once a descriptor can be read. What it raises ends the reading, and goes through."""
+
+STANDARD_INPUT: Final = Path("standard input")
+"""What it is called."""
 
 _BUFFERED: Final = 64 << 10
 
@@ -53,22 +54,30 @@ class _Pipe(io.RawIOBase):
         super().close()
 
 
-def open_pipe(path: Path, wait: Wait) -> BinaryIO:
-    """Open a pipe, or for ``-`` standard input, to be read to its end.
+def open_standard_input(wait: Wait) -> BinaryIO:
+    """Open standard input, to be read to its end.
 
     Raises:
-        BadInput: it cannot be opened; standard input is closed, or a terminal.
+        BadInput: it is closed, or a terminal.
     """
-    if path != STANDARD_INPUT:
-        try:
-            # Otherwise opening waits for somebody who writes.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise unreadable(path, error) from None
-    elif sys.stdin is None:
-        raise BadInput("is closed", Path("standard input"), advice="redirect an archive to it")
-    elif sys.stdin.isatty():
-        raise BadInput("is a terminal", Path("standard input"), advice="redirect an archive to it")
-    else:
-        descriptor = os.dup(sys.stdin.fileno())
+    if sys.stdin is None or sys.stdin.isatty():
+        reason = "is closed" if sys.stdin is None else "is a terminal"
+        raise BadInput(reason, STANDARD_INPUT, advice="redirect an archive to it")
+    return _reader(os.dup(sys.stdin.fileno()), wait)
+
+
+def open_pipe(path: Path, wait: Wait) -> BinaryIO:
+    """Open a named pipe, to be read to its end.
+
+    Raises:
+        BadInput: it cannot be opened.
+    """
+    try:
+        # Otherwise opening waits for somebody who writes.
+        return _reader(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), wait)
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _reader(descriptor: int, wait: Wait) -> BinaryIO:
     return io.BufferedReader(_Pipe(descriptor, wait), _BUFFERED)

@@ -18,12 +18,14 @@ from jamliquor.conformance.traces import (
     read_step,
 )
 from jamliquor.crypto.hashing import blake2b
-from jamliquor.node.pipe import STANDARD_INPUT, Wait, open_pipe, wait_idly
+from jamliquor.node.pipe import STANDARD_INPUT, Wait, open_pipe, open_standard_input, wait_idly
 from jamliquor.params import ChainParams
 from jamliquor.store.archive import MAGIC, ArchiveReader
 from jamliquor.types.header import Header
 
 BLOCK_SUFFIXES = (".bin", ".block")
+
+_DASH = Path("-")
 
 _MAX_BLOCK = 64 << 20
 
@@ -123,8 +125,8 @@ def open_source(path: Path, params: ChainParams | None, wait: Wait = wait_idly) 
     Raises:
         BadInput: nothing that can be imported; reading on may raise it too.
     """
-    if path == STANDARD_INPUT:
-        return _archive(open_pipe(path, wait), Path("standard input"))
+    if path == _DASH:
+        return _archive(open_standard_input(wait), STANDARD_INPUT)
     if path.is_fifo():
         return _archive(open_pipe(path, wait), path)
     if path.is_dir():

@@ -35,7 +35,7 @@ FORMAT: Final = b"3"
 """Version of the layout of tables and rows that is written."""
 
 FORMATS: Final = (b"2", FORMAT)
-"""Versions that are read; a store of another one is refused. Before 3 all values were in one piece."""
+"""Versions that are read; a store of another one is refused. Before 3 all values were in one part."""
 
 REBUILD: Final = "jamliquor repair --rebuild makes the state anew from snapshot and blocks"
 """What to do about damage that cannot be repaired in place."""

@@ -256,22 +256,31 @@ impl Db {
         most: usize,
         bytes: usize,
     ) -> Result<Vec<Row>, DbError> {
+        let mut rows = Vec::new();
+        let mut size = 0;
         if first >= end {
-            return Ok(Vec::new());
+            return Ok(rows);
         }
-        let (mut count, mut size) = (0, 0);
-        let enough = |(key, value): &Row| {
-            count += 1;
-            size += key.len() + value.len();
-            count >= most || size >= bytes
-        };
         self.shared.read(|database| {
-            let reading = database.begin_read()?;
-            match reading.open_table(definition(table)?) {
-                Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
-                found => rows::range(&found?, table, first, end, enough),
+            let Some(found) = rows::opened(&database.begin_read()?, table)? else {
+                return Ok(());
+            };
+            for row in found.range(first..end)? {
+                let (key, value) = row?;
+                let key = key.value();
+                if !rows::is_row(table, key) {
+                    continue;
+                }
+                let value = rows::whole(&found, table, key, value.value())?;
+                size += key.len() + value.len();
+                rows.push((key.to_vec(), value));
+                if rows.len() >= most || size >= bytes {
+                    break;
+                }
             }
-        })
+            Ok(())
+        })?;
+        Ok(rows)
     }
 
     /// Keys in order, from `first` on and before `end`, at most `most`; their rows are not looked at.
@@ -287,10 +296,8 @@ impl Db {
             return Ok(keys);
         }
         self.shared.read(|database| {
-            let reading = database.begin_read()?;
-            let found = match reading.open_table(definition(table)?) {
-                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
-                found => found?,
+            let Some(found) = rows::opened(&database.begin_read()?, table)? else {
+                return Ok(());
             };
             for row in found.range(first..end)? {
                 let (key, _) = row?;
@@ -429,10 +436,7 @@ impl Shared {
     }
 
     fn get(&self, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        self.read(|database| {
-            let reading = database.begin_read()?;
-            rows::read_in(&reading, table, key)
-        })
+        self.read(|database| rows::read(&database.begin_read()?, table, key))
     }
 
     /// A row of the base.
@@ -456,10 +460,7 @@ impl Shared {
         // Opened under the lock: a commit meanwhile waits for it, then forgets it.
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
         if view.is_none() {
-            *view = match database.begin_read()?.open_table(definition(STATE)?) {
-                Err(redb::TableError::TableDoesNotExist(_)) => None,
-                rows => Some(Arc::new(rows?)),
-            };
+            *view = rows::opened(&database.begin_read()?, STATE)?.map(Arc::new);
         }
         Ok(view.clone())
     }

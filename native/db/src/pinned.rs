@@ -13,7 +13,7 @@ use redb::{ReadTransaction, ReadableDatabase};
 
 use crate::cache::{Cache, Item, Name};
 use crate::rows::{self, value_key};
-use crate::{base_of, definition, Db, DbError, Rows, ANCHOR, META, STATE};
+use crate::{base_of, Db, DbError, Rows, ANCHOR, META, STATE};
 
 const RELEASED: &str = "the view of the state was released";
 
@@ -26,7 +26,7 @@ struct Reading {
 
 impl Reading {
     fn row(&self, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        rows::read_in(&self.transaction, table, key)
+        rows::read(&self.transaction, table, key)
     }
 }
 
@@ -61,10 +61,7 @@ impl Db {
     /// database is compacted: that needs all of the file.
     pub fn pin(&self, cache: usize) -> Result<Pinned, DbError> {
         let transaction = self.shared.read(|database| Ok(database.begin_read()?))?;
-        let rows = match transaction.open_table(definition(STATE)?) {
-            Err(redb::TableError::TableDoesNotExist(_)) => None,
-            rows => Some(rows?),
-        };
+        let rows = rows::opened(&transaction, STATE)?;
         let reading = Reading { transaction, rows };
         let anchor = reading
             .row(META, ANCHOR)?

@@ -1,25 +1,19 @@
-//! Rows of tables: their encoding in a batch, their checksums, their pieces, their way into a transaction.
+//! Rows of tables: their encoding in a batch, their checksums, their parts, their way into a transaction.
 //!
 //! The file has pages of powers of two, and a value a little larger than one takes the next. So blocks
-//! and change sets are cut into pieces that fill a page: the first is the row of the key, the others
+//! and change sets are cut into parts that fill a page: the first is the row of the key, the others
 //! follow it under the key and their numbers. The checksum in the first is that of the whole value.
 
 use blake2b_simd::Params;
 use jamliquor_trie::{Key, Leaf, Piece, Values};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
-use crate::{
-    definition, DbError, Row, Rows, ANCHOR, BLOCKS, CHANGES, META, STATE, TABLES, VALUE_MARK,
-};
+use crate::{definition, DbError, Rows, ANCHOR, BLOCKS, CHANGES, META, STATE, TABLES, VALUE_MARK};
 
 const CHECKSUM_BYTES: usize = 8;
 
-/// Bytes of a piece that is not the last: with its key and the page's head they take 16 KiB.
-const PIECE_BYTES: usize = (16 << 10) - 64;
-
-/// Keys of the pieces of a row, from the second on, lie between its key with these behind it.
-const PIECES: [[u8; PIECE_NUMBER_BYTES]; 2] = [[0; 2], [0xff; 2]];
-const PIECE_NUMBER_BYTES: usize = 2;
+/// Bytes of a part that is not the last: with its key and the page's head they take 16 KiB.
+const PART_BYTES: usize = (16 << 10) - 64;
 
 /// The length that stands for the removal of a row.
 const REMOVED: u32 = u32::MAX;
@@ -91,7 +85,7 @@ pub fn unseal(table: u8, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, DbError> 
     }
 }
 
-/// Length of the keys of a table whose values are cut into pieces.
+/// Length of the keys of a table whose values are cut into parts.
 fn key_bytes(table: u8) -> Option<usize> {
     match table {
         BLOCKS => Some(32),
@@ -100,70 +94,56 @@ fn key_bytes(table: u8) -> Option<usize> {
     }
 }
 
-/// Whether a key is that of a row, and not of a further piece of one.
+/// Whether a key is that of a row, and not of a further part of one.
 pub fn is_row(table: u8, key: &[u8]) -> bool {
     key_bytes(table).is_none_or(|len| key.len() <= len)
 }
 
-fn is_piece(table: u8, sealed: &[u8]) -> bool {
-    key_bytes(table).is_some() && sealed.len() == PIECE_BYTES
+/// Whether parts may follow on a first one.
+fn may_go_on(table: u8, first: &[u8]) -> bool {
+    key_bytes(table).is_some() && first.len() == PART_BYTES
 }
 
-fn pieces_of(key: &[u8]) -> [Vec<u8>; 2] {
-    PIECES.map(|number| [key, &number].concat())
+/// Key of a part of a row, from 1 on for those behind the first.
+fn part_key(key: &[u8], number: u16) -> Vec<u8> {
+    [key, &number.to_be_bytes()].concat()
+}
+
+/// First and last key that a part of a row may have, but for the first part.
+fn further_parts(key: &[u8]) -> [Vec<u8>; 2] {
+    [1, u16::MAX].map(|number| part_key(key, number))
+}
+
+/// A table as a transaction sees it; `None` while nothing was ever written to it.
+pub fn opened(reading: &ReadTransaction, table: u8) -> Result<Option<Rows>, DbError> {
+    match reading.open_table(definition(table)?) {
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        rows => Ok(Some(rows?)),
+    }
 }
 
 /// The value of a row, as a transaction sees it.
-pub fn read_in(
-    reading: &ReadTransaction,
-    table: u8,
-    key: &[u8],
-) -> Result<Option<Vec<u8>>, DbError> {
-    let rows = match reading.open_table(definition(table)?) {
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-        rows => rows?,
+pub fn read(reading: &ReadTransaction, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+    let Some(rows) = opened(reading, table)? else {
+        return Ok(None);
     };
-    match rows.get(key)? {
-        Some(first) => whole(&rows, table, key, first.value()).map(Some),
-        None => Ok(None),
-    }
+    let first = rows.get(key)?;
+    first
+        .map(|first| whole(&rows, table, key, first.value()))
+        .transpose()
 }
 
-/// The value of a row that begins with a piece.
-fn whole(rows: &Rows, table: u8, key: &[u8], first: &[u8]) -> Result<Vec<u8>, DbError> {
-    if !is_piece(table, first) {
+/// The value of a row, of which this is the first part.
+pub fn whole(rows: &Rows, table: u8, key: &[u8], first: &[u8]) -> Result<Vec<u8>, DbError> {
+    if !may_go_on(table, first) {
         return unseal(table, key, first);
     }
-    let [begin, end] = pieces_of(key);
     let mut sealed = first.to_vec();
-    for piece in rows.range(&begin[..]..=&end[..])? {
-        sealed.extend_from_slice(piece?.1.value());
+    let [begin, end] = further_parts(key);
+    for part in rows.range(&begin[..]..=&end[..])? {
+        sealed.extend_from_slice(part?.1.value());
     }
     unseal(table, key, &sealed)
-}
-
-/// Rows in order of their keys, from `first` on and before `end`, until `enough` of the last one.
-pub fn range(
-    rows: &Rows,
-    table: u8,
-    first: &[u8],
-    end: &[u8],
-    mut enough: impl FnMut(&Row) -> bool,
-) -> Result<Vec<Row>, DbError> {
-    let mut found = Vec::new();
-    for row in rows.range(first..end)? {
-        let (key, value) = row?;
-        let key = key.value();
-        if is_row(table, key) {
-            let row = (key.to_vec(), whole(rows, table, key, value.value())?);
-            let last = enough(&row);
-            found.push(row);
-            if last {
-                break;
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Puts the value of a row, or removes it.
@@ -173,25 +153,20 @@ fn put_whole(
     key: &[u8],
     value: Option<&[u8]>,
 ) -> Result<(), DbError> {
-    let sealed = value.map(|value| seal(table, key, value));
-    let cut = match sealed.as_ref().map(Vec::len) {
-        Some(len) if key_bytes(table).is_some() => len.min(PIECE_BYTES),
-        len => len.unwrap_or_default(),
-    };
-    let parts = sealed.as_ref().map(|sealed| sealed.split_at(cut));
-    let before = match parts {
-        Some((first, _)) => rows.insert(key, first)?,
+    let sealed = value.map_or_else(Vec::new, |value| seal(table, key, value));
+    let most = key_bytes(table).map_or(usize::MAX, |_| PART_BYTES);
+    let mut parts = sealed.chunks(most);
+    let before = match parts.next() {
+        Some(first) => rows.insert(key, first)?,
         None => rows.remove(key)?,
     };
-    let had_pieces = before.is_some_and(|before| is_piece(table, before.value()));
-    if had_pieces {
-        let [begin, end] = pieces_of(key);
+    let went_on = before.is_some_and(|before| may_go_on(table, before.value()));
+    if went_on {
+        let [begin, end] = further_parts(key);
         rows.retain_in(&begin[..]..=&end[..], |_, _| false)?;
     }
-    let rest = parts.map_or(&[][..], |(_, rest)| rest);
-    for (number, piece) in (1u16..).zip(rest.chunks(PIECE_BYTES)) {
-        let key = [key, &number.to_be_bytes()].concat();
-        rows.insert(&key[..], piece)?;
+    for (number, part) in (1..).zip(parts) {
+        rows.insert(&part_key(key, number)[..], part)?;
     }
     Ok(())
 }
@@ -273,9 +248,8 @@ pub fn verify(
     most: usize,
 ) -> Result<(), DbError> {
     let reading = database.begin_read()?;
-    let rows = match reading.open_table(definition(table)?) {
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
-        rows => rows?,
+    let Some(rows) = opened(&reading, table)? else {
+        return Ok(());
     };
     for row in rows.iter()? {
         let (key, value) = row?;
@@ -302,11 +276,11 @@ mod tests {
     const SIZES: [usize; 9] = [
         0,
         1,
-        PIECE_BYTES - CHECKSUM_BYTES - 1,
-        PIECE_BYTES - CHECKSUM_BYTES,
-        PIECE_BYTES - CHECKSUM_BYTES + 1,
-        2 * PIECE_BYTES - CHECKSUM_BYTES,
-        3 * PIECE_BYTES,
+        PART_BYTES - CHECKSUM_BYTES - 1,
+        PART_BYTES - CHECKSUM_BYTES,
+        PART_BYTES - CHECKSUM_BYTES + 1,
+        2 * PART_BYTES - CHECKSUM_BYTES,
+        3 * PART_BYTES,
         100_000,
         5,
     ];
@@ -329,7 +303,17 @@ mod tests {
         db.commit(&[write], None, false).unwrap();
     }
 
-    /// Rows of the file, pieces among them.
+    /// Changes the table of change sets behind the database's back.
+    fn change(db: &Db, change: impl FnOnce(&mut OpenTable<'_>)) {
+        let written = db.shared.read(|database| {
+            let writing = database.begin_write()?;
+            change(&mut writing.open_table(definition(CHANGES)?)?);
+            Ok(writing.commit()?)
+        });
+        written.unwrap();
+    }
+
+    /// Rows of the file, further parts among them.
     fn stored(db: &Db) -> Vec<(usize, usize)> {
         let rows = db.shared.read(|database| {
             let rows = database.begin_read()?.open_table(definition(CHANGES)?)?;
@@ -362,7 +346,7 @@ mod tests {
                 assert_eq!(db.get(CHANGES, &KEY).unwrap(), None);
             }
         }
-        assert!(stored(&db).iter().all(|&(_, len)| len <= PIECE_BYTES));
+        assert!(stored(&db).iter().all(|&(_, len)| len <= PART_BYTES));
         put(&db, &before, None);
         put(&db, &after, None);
         assert_eq!(stored(&db), []);
@@ -370,18 +354,11 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_lies_there_in_one_piece_is_read_and_replaced() {
+    fn a_value_that_lies_there_in_one_part_is_read_and_replaced() {
         let (path, db) = opened("whole");
-        for len in [PIECE_BYTES - CHECKSUM_BYTES, 50_000] {
+        for len in [PART_BYTES - CHECKSUM_BYTES, 50_000] {
             let old = seal(CHANGES, &KEY, &value(len));
-            let written = db.shared.read(|database| {
-                let writing = database.begin_write()?;
-                writing
-                    .open_table(definition(CHANGES)?)?
-                    .insert(&KEY[..], &old[..])?;
-                Ok(writing.commit()?)
-            });
-            written.unwrap();
+            change(&db, |rows| drop(rows.insert(&KEY[..], &old[..]).unwrap()));
             assert_eq!(db.get(CHANGES, &KEY).unwrap(), Some(value(len)));
             assert_eq!(db.verify(9).unwrap(), [""; 0]);
             put(&db, &KEY, Some(&value(60_000)));
@@ -393,22 +370,15 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_is_missing_or_another_is_told_of() {
+    fn a_part_that_is_missing_or_another_is_told_of() {
         let (path, db) = opened("damaged");
-        let piece = [&KEY[..], &[0, 2]].concat();
+        let part = part_key(&KEY, 2);
         for other in [None, Some(&b"other"[..])] {
             put(&db, &KEY, Some(&value(60_000)));
-            let written = db.shared.read(|database| {
-                let writing = database.begin_write()?;
-                let mut rows = writing.open_table(definition(CHANGES)?)?;
-                match other {
-                    Some(other) => drop(rows.insert(&piece[..], other)?),
-                    None => drop(rows.remove(&piece[..])?),
-                }
-                drop(rows);
-                Ok(writing.commit()?)
+            change(&db, |rows| match other {
+                Some(other) => drop(rows.insert(&part[..], other).unwrap()),
+                None => drop(rows.remove(&part[..]).unwrap()),
             });
-            written.unwrap();
             assert_eq!(db.get(CHANGES, &KEY).unwrap_err().fault, Fault::Damaged);
             let named = db.verify(9).unwrap();
             assert!(named.len() == 1 && named[0].contains("of table changes"));

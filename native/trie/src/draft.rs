@@ -184,7 +184,7 @@ impl Drafts {
             .zip(&self.entries)
             .map(|(start, &(_, end))| &self.values[start..end])
             .collect();
-        let own = value_hashes(values.iter().copied());
+        let own = value_hashes(&values);
         let keyed = || self.entries.iter().map(|(key, _)| key).zip(&own);
         let hashes = hash_nodes(keyed().map(|(key, own)| regular_leaf_node(key, own)));
         keyed()

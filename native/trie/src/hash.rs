@@ -82,8 +82,7 @@ pub(crate) fn hash_nodes(nodes: impl Iterator<Item = [u8; NODE_BYTES]>) -> Vec<H
 }
 
 /// Hashes of many values, several at once where the processor can.
-pub(crate) fn value_hashes<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<Hash> {
-    let values: Vec<&[u8]> = values.collect();
+pub(crate) fn value_hashes(values: &[&[u8]]) -> Vec<Hash> {
     let batches = values.chunks(BATCH);
     batches
         .flat_map(|batch| hash_all(batch.iter().copied()))
